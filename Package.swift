@@ -1,0 +1,96 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Arrows point down only: a target lists what stands below it, and `swift build
+// --explicit-target-dependency-import-check error` (as Deploy/test runs it) breaks on any other import.
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle",
+    package: "swift-service-lifecycle"
+)
+
+let systemLibraries: [Target] = [
+    .systemLibrary(
+        name: "CNghttp2",
+        pkgConfig: "libnghttp2",
+        providers: [.apt(["libnghttp2-dev"])]
+    ),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
+]
+
+/// No clock, no random source, no files, no network.
+let pureTargets: [Target] = [
+    .target(name: "ClusterPrimitives", dependencies: ["COpenSSL"]),
+    .target(name: "CaseModel", dependencies: ["ClusterPrimitives"]),
+    .target(name: "RaftCore", dependencies: ["ClusterPrimitives"]),
+    .target(name: "CoordinatorCore", dependencies: ["ClusterPrimitives", "CaseModel"]),
+]
+
+let shellTargets: [Target] = [
+    .target(
+        name: "CaseProtocol",
+        dependencies: ["ClusterPrimitives", "CaseModel", "CoordinatorCore", protobuf]
+    ),
+    .target(
+        name: "HTTP2Transport",
+        dependencies: ["CNghttp2", "COpenSSL", nio, nioPosix]
+    ),
+    .target(
+        name: "RPC",
+        dependencies: ["HTTP2Transport", "CaseProtocol", "ClusterPrimitives", protobuf, nio, nioPosix]
+    ),
+    .target(name: "ReplicationLog", dependencies: ["ClusterPrimitives", "RaftCore"]),
+    .target(
+        name: "CaseStore",
+        dependencies: ["ClusterPrimitives", "CaseModel", "CoordinatorCore", grdb, grdbSQLite]
+    ),
+    .target(name: "ReplicaDriver", dependencies: ["ClusterPrimitives", "RaftCore"]),
+    .target(name: "CaseIntake", dependencies: ["CGMime", "ClusterPrimitives", "CaseModel"]),
+    .target(
+        name: "CaseNode",
+        dependencies: [
+            "ClusterPrimitives", "CaseModel", "RaftCore", "CoordinatorCore", "CaseProtocol",
+            "HTTP2Transport", "RPC", "ReplicationLog", "CaseStore", "ReplicaDriver", "CaseIntake",
+            nio, nioPosix, logging, lifecycle, protobuf,
+        ]
+    ),
+    .target(
+        name: "CaseClient",
+        dependencies: ["ClusterPrimitives", "CaseModel", "CaseProtocol", "HTTP2Transport", "RPC", nio, nioPosix, protobuf]
+    ),
+]
+
+let programs: [Target] = [
+    .executableTarget(name: "casenode", dependencies: ["CaseNode", arguments, logging]),
+    .executableTarget(name: "casectl", dependencies: ["CaseClient", "CaseProtocol", "HTTP2Transport", arguments, protobuf]),
+    .executableTarget(name: "casebench", dependencies: ["CaseClient", arguments]),
+]
+
+let package = Package(
+    name: "CaseCluster",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "CaseClient", targets: ["CaseClient"]),
+        .executable(name: "casenode", targets: ["casenode"]),
+        .executable(name: "casectl", targets: ["casectl"]),
+        .executable(name: "casebench", targets: ["casebench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+    ],
+    targets: systemLibraries + pureTargets + shellTargets + programs,
+    swiftLanguageModes: [.v6]
+)

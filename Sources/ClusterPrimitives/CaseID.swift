@@ -1,0 +1,132 @@
+/// A case's name: 60 bits, so that any node reads the shard off it and rows arrive in key order.
+///
+/// From the top: 40 bits of time in 10 ms since 2025-01-01 UTC (good until 2373), 10 bits of shard,
+/// 10 bits of sequence. Shown as 12 Crockford base-32 characters and a check character.
+public struct CaseID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Below 2^60.
+    public let rawValue: UInt64
+
+    /// 2025-01-01T00:00:00Z.
+    public static let epoch = Timestamp(millisecondsSince1970: 1_735_689_600_000)
+    /// One tick of the time field, in milliseconds.
+    public static let tickMilliseconds: Int64 = 10
+    /// The most ids one shard gives within one tick; a full sequence takes the next tick.
+    public static let sequenceCount: UInt64 = 1 << 10
+
+    /// Nil for a number that needs more than 60 bits.
+    public init?(rawValue: UInt64) {
+        guard rawValue < 1 << 60 else { return nil }
+        self.rawValue = rawValue
+    }
+
+    /// Puts an id together.
+    /// - Precondition: `tick` below 2^40, `sequence` below 2^10.
+    public init(tick: UInt64, shard: ShardID, sequence: UInt64) {
+        precondition(tick < 1 << 40 && sequence < Self.sequenceCount)
+        precondition(Int(shard.rawValue) < ShardID.countMax)
+        rawValue = tick << 20 | UInt64(shard.rawValue) << 10 | sequence
+    }
+
+    /// Ticks since the epoch.
+    public var tick: UInt64 { rawValue >> 20 }
+    /// The shard that holds the case.
+    public var shard: ShardID { ShardID(UInt16(rawValue >> 10 & 1023)) }
+    /// The number within the tick.
+    public var sequence: UInt64 { rawValue & 1023 }
+
+    /// The id that a shard gives after `last` at `time`: strictly above `last`, never behind `time`.
+    public static func next(after last: CaseID?, at time: Timestamp, in shard: ShardID) -> CaseID {
+        let elapsed = max(0, time.rawValue - epoch.rawValue) / tickMilliseconds
+        let tick = UInt64(elapsed)
+        guard let last, last.tick >= tick else {
+            return CaseID(tick: tick, shard: shard, sequence: 0)
+        }
+        return last.sequence + 1 < sequenceCount
+            ? CaseID(tick: last.tick, shard: shard, sequence: last.sequence + 1)
+            : CaseID(tick: last.tick + 1, shard: shard, sequence: 0)
+    }
+
+    /// Orders by age, then shard.
+    public static func < (left: CaseID, right: CaseID) -> Bool { left.rawValue < right.rawValue }
+
+    /// 13 characters: 12 of base 32 and the check character.
+    public var description: String {
+        var characters: [UInt8] = []
+        var digits: [UInt8] = []
+        for position in stride(from: 55, through: 0, by: -5) {
+            let digit = UInt8(rawValue >> UInt64(position) & 31)
+            digits.append(digit)
+            characters.append(Crockford.alphabet[Int(digit)])
+        }
+        characters.append(Crockford.alphabet[Int(Damm32.check(digits))])
+        return String(decoding: characters, as: UTF8.self)
+    }
+
+    /// Reads what `description` writes; also lower case, and I, L as 1 and O as 0, as read out by phone.
+    /// Hyphens and spaces between characters are passed over.
+    public init(parsing text: String) throws(CaseIDError) {
+        var digits: [UInt8] = []
+        for byte in text.utf8 where byte != UInt8(ascii: "-") && byte != UInt8(ascii: " ") {
+            guard let digit = Crockford.value(of: byte) else { throw .badCharacter }
+            digits.append(digit)
+            guard digits.count <= 13 else { throw .badLength }
+        }
+        guard digits.count == 13 else { throw .badLength }
+        guard Damm32.isValid(digits) else { throw .badCheckCharacter }
+        rawValue = digits.prefix(12).reduce(0) { $0 << 5 | UInt64($1) }
+    }
+}
+
+/// Why a text is not a case id. Ask the person to read it out again.
+public enum CaseIDError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Not 13 characters.
+    case badLength
+    /// A character outside Crockford's base 32.
+    case badCharacter
+    /// One character is wrong, or two neighbours are swapped.
+    case badCheckCharacter
+
+    /// For people.
+    public var description: String {
+        switch self {
+        case .badLength: "a case id has 13 characters"
+        case .badCharacter: "a case id has only digits and letters (without U)"
+        case .badCheckCharacter: "the check character does not match: one character is mistyped"
+        }
+    }
+}
+
+/// Crockford's base 32: no I, L, O, U.
+enum Crockford {
+    static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+
+    static func value(of byte: UInt8) -> UInt8? {
+        let upper = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? byte - 32 : byte
+        switch upper {
+        case UInt8(ascii: "I"), UInt8(ascii: "L"): return 1
+        case UInt8(ascii: "O"): return 0
+        default: return alphabet.firstIndex(of: upper).map { UInt8($0) }
+        }
+    }
+}
+
+/// The Damm check digit over 32 symbols.
+///
+/// The quasigroup is `x * y = 2x + y` over GF(32) with the polynomial x^5 + x^2 + 1: `2x + x = 3x` is a
+/// bijection, so it is totally anti-symmetric, and every single error and neighbour swap is caught.
+/// Source: H. M. Damm, "Total anti-symmetrische Quasigruppen", 2004.
+enum Damm32 {
+    static func double(_ value: UInt8) -> UInt8 {
+        let shifted = value << 1
+        return shifted & 32 != 0 ? (shifted ^ 0b100101) & 31 : shifted
+    }
+
+    static func fold(_ digits: some Sequence<UInt8>) -> UInt8 {
+        digits.reduce(0) { double($0 ^ $1) }
+    }
+
+    /// The digit that brings the fold of the whole to zero.
+    static func check(_ digits: [UInt8]) -> UInt8 { fold(digits) }
+
+    static func isValid(_ digits: [UInt8]) -> Bool { fold(digits) == 0 }
+}
