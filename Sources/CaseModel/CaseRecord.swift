@@ -12,7 +12,8 @@ public struct Requester: Hashable, Sendable {
     public var phone: String
 
     /// Puts a requester together.
-    public init(principal: PrincipalID, name: String = "", address: String = "", phone: String = "") {
+    public init(principal: PrincipalID, name: String = "", address: String = "", phone: String = "")
+    {
         self.principal = principal
         self.name = name
         self.address = address

@@ -311,6 +311,8 @@ public struct CaseCommand: Hashable, Sendable {
     public var reopenWindow: TimeSpan
     /// Queues in which an owner's public comment makes the case pending. Sorted.
     public var queuesWhereCommentPends: [QueueID]
+    /// What the directory said of the queue that an escalation names, where that isn't the case's own.
+    public var escalationQueue: QueueFacts?
 
     /// Puts a command together.
     public init(
@@ -320,7 +322,8 @@ public struct CaseCommand: Hashable, Sendable {
         expectedVersion: UInt64? = nil,
         salt: [UInt8],
         reopenWindow: TimeSpan = .days(7),
-        queuesWhereCommentPends: [QueueID] = []
+        queuesWhereCommentPends: [QueueID] = [],
+        escalationQueue: QueueFacts? = nil
     ) {
         self.actor = actor
         self.target = target
@@ -329,5 +332,6 @@ public struct CaseCommand: Hashable, Sendable {
         self.salt = salt
         self.reopenWindow = reopenWindow
         self.queuesWhereCommentPends = queuesWhereCommentPends
+        self.escalationQueue = escalationQueue
     }
 }

@@ -141,7 +141,8 @@ public struct CaseReceipt: Hashable, Sendable {
     public var at: Timestamp
 
     /// Puts a receipt together.
-    public init(id: CaseID, version: UInt64, status: CaseStatus, owner: PrincipalID?, at: Timestamp) {
+    public init(id: CaseID, version: UInt64, status: CaseStatus, owner: PrincipalID?, at: Timestamp)
+    {
         self.id = id
         self.version = version
         self.status = status

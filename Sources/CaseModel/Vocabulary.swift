@@ -90,13 +90,19 @@ public enum LinkKind: UInt8, CaseIterable, Sendable {
 }
 
 /// Somebody who can act: a directory entry's name, or an address as a URI (`mailto:`, `tel:`).
-public struct PrincipalID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct PrincipalID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible
+{
     /// At most `CaseLimits.nameBytesMax` bytes of UTF-8.
     public let rawValue: String
     /// Wraps a name.
     public init(rawValue: String) { self.rawValue = rawValue }
     /// Wraps a name.
     public init(_ rawValue: String) { self.rawValue = rawValue }
+    /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
+    /// nodes of different builds, and SQLite beside them, could disagree.
+    public static func == (left: PrincipalID, right: PrincipalID) -> Bool {
+        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+    }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: PrincipalID, right: PrincipalID) -> Bool {
         left.rawValue.unicodeScalars.lexicographicallyPrecedes(right.rawValue.unicodeScalars)
@@ -113,6 +119,11 @@ public struct TeamID: RawRepresentable, Hashable, Comparable, Sendable, CustomSt
     public init(rawValue: String) { self.rawValue = rawValue }
     /// Wraps a name.
     public init(_ rawValue: String) { self.rawValue = rawValue }
+    /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
+    /// nodes of different builds, and SQLite beside them, could disagree.
+    public static func == (left: TeamID, right: TeamID) -> Bool {
+        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+    }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: TeamID, right: TeamID) -> Bool {
         left.rawValue.unicodeScalars.lexicographicallyPrecedes(right.rawValue.unicodeScalars)
@@ -129,6 +140,11 @@ public struct QueueID: RawRepresentable, Hashable, Comparable, Sendable, CustomS
     public init(rawValue: String) { self.rawValue = rawValue }
     /// Wraps a name.
     public init(_ rawValue: String) { self.rawValue = rawValue }
+    /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
+    /// nodes of different builds, and SQLite beside them, could disagree.
+    public static func == (left: QueueID, right: QueueID) -> Bool {
+        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+    }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: QueueID, right: QueueID) -> Bool {
         left.rawValue.unicodeScalars.lexicographicallyPrecedes(right.rawValue.unicodeScalars)

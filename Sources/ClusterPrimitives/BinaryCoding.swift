@@ -137,13 +137,14 @@ public struct ByteReader: Sendable {
         }
     }
 
-    /// LEB128, at most ten bytes.
+    /// LEB128, at most ten bytes and no longer than needed: one value has one encoding.
     public mutating func unsigned() throws(DecodingFault) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
             let next = try byte()
             guard shift < 63 || next <= 1 else { throw fault("a number has more than 64 bits") }
+            guard next != 0 || shift == 0 else { throw fault("a number is longer than needed") }
             value |= UInt64(next & 0x7F) << shift
             if next & 0x80 == 0 { return value }
             shift += 7

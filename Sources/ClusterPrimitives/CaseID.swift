@@ -112,8 +112,10 @@ enum Crockford {
 
 /// The Damm check digit over 32 symbols.
 ///
-/// The quasigroup is `x * y = 2x + y` over GF(32) with the polynomial x^5 + x^2 + 1: `2x + x = 3x` is a
-/// bijection, so it is totally anti-symmetric, and every single error and neighbour swap is caught.
+/// The quasigroup is `x * y = 2(x + y)` over GF(32) with the polynomial x^5 + x^2 + 1, so the fold of
+/// digits d1...dn is the sum of 2^(n-i+1) * di. A single error e adds 2^k * e, never zero, since 2 has an
+/// inverse. Swapping neighbours a and b adds 2^k * (2 + 1)(a + b): 3 is not zero in GF(32), so that is zero
+/// only for a = b. The check character c joins as 2(fold + c), which is zero for c = fold alone.
 /// Source: H. M. Damm, "Total anti-symmetrische Quasigruppen", 2004.
 enum Damm32 {
     static func double(_ value: UInt8) -> UInt8 {

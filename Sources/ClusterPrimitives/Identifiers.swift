@@ -109,7 +109,9 @@ public struct LogIndex: RawRepresentable, Hashable, Comparable, Sendable, Custom
     public var previous: LogIndex { LogIndex(rawValue == 0 ? 0 : rawValue - 1) }
 
     /// Orders by number.
-    public static func < (left: LogIndex, right: LogIndex) -> Bool { left.rawValue < right.rawValue }
+    public static func < (left: LogIndex, right: LogIndex) -> Bool {
+        left.rawValue < right.rawValue
+    }
 
     /// The number, in decimal.
     public var description: String { String(rawValue) }

@@ -48,10 +48,12 @@ public enum Hex {
         guard characters.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: characters.count, by: 2) {
-            guard let byte = UInt8(
-                String(decoding: characters[index..<index + 2], as: UTF8.self),
-                radix: 16
-            ) else { return nil }
+            guard
+                let byte = UInt8(
+                    String(decoding: characters[index..<index + 2], as: UTF8.self),
+                    radix: 16
+                )
+            else { return nil }
             bytes.append(byte)
         }
         return bytes

@@ -109,7 +109,9 @@ public struct TimeSpan: Hashable, Comparable, Sendable, CustomStringConvertible 
             guard let size = Self.units.first(where: { $0.suffix == unit })?.milliseconds else {
                 continue
             }
-            if milliseconds != 0, milliseconds % size == 0 { return "\(milliseconds / size)\(unit)" }
+            if milliseconds != 0, milliseconds % size == 0 {
+                return "\(milliseconds / size)\(unit)"
+            }
         }
         return "\(milliseconds)ms"
     }
