@@ -72,6 +72,7 @@ public struct StorageReceipt: Hashable, Sendable {
     /// The hard state's term that is durable.
     public let term: Term
 
+    /// States what a sync has made durable. For the log alone.
     @_spi(StableStorage)
     public init(group: GroupID, last: SnapshotID, term: Term) {
         self.group = group

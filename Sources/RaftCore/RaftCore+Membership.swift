@@ -1,0 +1,107 @@
+import ClusterPrimitives
+
+/// Changes of the membership: paper 6, thesis 4. A change is in force from the moment it is applied.
+extension RaftCore {
+    /// Why a change can't be appended now; nil if it can. Judged by what is in force here, which may lag.
+    func whyUnfit(_ entry: Entry) -> String? {
+        // Bytes that can't be read would be passed over by everybody who applies them.
+        guard let change = ConfigurationChange(of: entry) else { return "it can't be read" }
+        // Until its first entry is applied a leader can't know of changes in the entries it inherited; to
+        // begin another before is the known fault of single-server changes.
+        if pendingChangeIndex > log.applied {
+            return "a change at index \(pendingChangeIndex) may not be applied"
+        }
+        if configuration.isJoint, !change.leavesJoint {
+            return "the joint configuration must be left first"
+        }
+        if !configuration.isJoint, change.leavesJoint { return "there is no joint configuration" }
+        return nil
+    }
+
+    /// Brings a change into force, as its entry is applied, and returns the configuration that results.
+    ///
+    /// To be called for those who keep the configuration with the state that `entry` leads to; `.applied`
+    /// brings into force what was not before. Repeated calls change nothing.
+    ///
+    /// A change that can't be read or doesn't fit is passed over: every replica has the same bytes and the
+    /// same configuration here, and so passes over the same ones.
+    @discardableResult
+    public mutating func applyConfigurationChange(_ entry: Entry) -> Configuration {
+        guard entry.kind == .configurationChange, entry.index > changesAppliedThrough else {
+            return configuration
+        }
+        precondition(entry.index <= log.committed, "only a committed change comes into force")
+        changesAppliedThrough = entry.index
+        changesApplying.removeAll { $0.index <= entry.index }
+        guard let change = ConfigurationChange(of: entry) else { return configuration }
+        let changer = ConfigurationChanger(
+            configuration: configuration,
+            progress: progress,
+            lastIndex: log.lastIndex
+        )
+        do throws(ConfigurationChangeError) {
+            let outcome = try changer.apply(change)
+            configuration = outcome.configuration
+            progress = outcome.progress
+        } catch {
+            return configuration
+        }
+        configurationChanged()
+        return configuration
+    }
+
+    private mutating func configurationChanged() {
+        guard role == .leader else { return }
+        guard let own = progress[id], !own.isLearner else {
+            // Removed or demoted. Until it steps down it leads without counting itself.
+            if settings.stepsDownOnRemoval { becomeFollower(term: term, lead: .none) }
+            return
+        }
+        if advanceCommit() {
+            // Fewer voters may mean that more is committed.
+            releasePostponedReads()
+            broadcastAppend()
+        } else {
+            // New members need not wait for a heartbeat.
+            for peer in progress.ids where peer != id { sendAppend(to: peer, evenEmpty: false) }
+        }
+        if transferee != .none, !configuration.voters.contains(transferee) { transferee = .none }
+    }
+
+    /// Proposes to leave a joint configuration that asked for it, once nothing else is pending. Tried again
+    /// with each entry applied: a transfer of leadership may stand in the way.
+    mutating func leaveJointIfDue() {
+        guard configuration.autoLeave, role == .leader, log.applied >= pendingChangeIndex else {
+            return
+        }
+        _ = propose([Entry(.leaveJoint)])
+    }
+
+    /// Starts the progress of all members anew, as at a start or behind a snapshot.
+    mutating func rebuildProgress() {
+        precondition(configuration.isValid, "a configuration is checked where it comes in")
+        progress = progress.emptied()
+        let next = max(log.lastIndex, LogIndex(1))
+        for member in configuration.members {
+            progress[member] = progress.newcomer(
+                next: next,
+                isLearner: configuration.learners.contains(member),
+                recentActive: true
+            )
+        }
+    }
+}
+
+extension ConfigurationChange {
+    /// What an entry asks for; nil if it asks for nothing, or can't be read.
+    init?(of entry: Entry) {
+        guard entry.kind == .configurationChange else { return nil }
+        var reader = ByteReader(entry.payload)
+        do throws(DecodingFault) {
+            try self.init(from: &reader)
+            try reader.finish()
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import ClusterPrimitives
+
+/// A view of a replica for people and metrics.
+public struct RaftStatus: Sendable {
+    /// This replica's node.
+    public var id: NodeID
+    /// Its group.
+    public var group: GroupID
+    /// The latest term it has seen.
+    public var term: Term
+    /// Whom it voted for.
+    public var vote: NodeID
+    /// The leader, as far as known.
+    public var lead: NodeID
+    /// Its part.
+    public var role: Role
+    /// Known to be held by a quorum.
+    public var commit: LogIndex
+    /// Applied by the state machine.
+    public var applied: LogIndex
+    /// The log's end, durable or not.
+    public var lastIndex: LogIndex
+    /// Durable up to here.
+    public var durableIndex: LogIndex
+    /// Payload bytes in the leader's tail.
+    public var uncommittedBytes: UInt64
+    /// Reads that wait.
+    public var readsPending: Int
+    /// Whom leadership is being handed to; `NodeID.none` if nobody.
+    public var transferee: NodeID
+    /// The membership.
+    public var configuration: Configuration
+    /// What the leader knows of each member, ascending by id; empty elsewhere.
+    public var progress: [MemberProgress]
+
+    /// One member, as the leader sees it.
+    public struct MemberProgress: Sendable {
+        /// The member.
+        public var id: NodeID
+        /// How far it is.
+        public var progress: Progress
+    }
+}
+
+extension RaftCore {
+    /// What the replica looks like now.
+    public var status: RaftStatus {
+        RaftStatus(
+            id: id,
+            group: settings.group,
+            term: term,
+            vote: vote,
+            lead: lead,
+            role: role,
+            commit: log.committed,
+            applied: log.applied,
+            lastIndex: log.lastIndex,
+            durableIndex: log.unstable.offset.previous,
+            uncommittedBytes: uncommittedBytes,
+            readsPending: reads.count,
+            transferee: transferee,
+            configuration: configuration,
+            progress: role == .leader
+                ? progress.ids.compactMap { id in
+                    progress[id].map { RaftStatus.MemberProgress(id: id, progress: $0) }
+                } : []
+        )
+    }
+}
