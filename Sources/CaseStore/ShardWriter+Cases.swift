@@ -1,0 +1,203 @@
+import CaseModel
+import ClusterPrimitives
+
+/// Commands on cases, exactly once by their keys, and contacts' claims.
+extension ShardWriter {
+    /// Carries a command out, or answers as it was answered the first time. Refusals are remembered too.
+    func once(
+        _ command: CaseCommand,
+        _ scope: IdempotencyScope,
+        _ index: LogIndex,
+        _ changes: inout [FeedItem]
+    ) throws(StoreError) -> AppliedResult.Outcome {
+        // A contact may come again after weeks, so its keys don't expire.
+        let isContact = command.actor.role == .intake
+        let table = isContact ? contactKeys : keys
+        let digest = scope.digest
+        switch try table.lookUp(digest, requestHash: scope.requestHash) {
+        case .remembered(let result): return .answered(result, remembered: true)
+        case .otherContent: return .answered(.refused(.keyReused), remembered: false)
+        case .unknown: break
+        }
+        let time = memory.state.shardTime
+        let result: ShardResult
+        switch try carryOut(command, &changes) {
+        case .success(let receipt): result = .accepted(receipt)
+        case .failure(let refusal):
+            result = .refused(refusal)
+        }
+        try table.remember(
+            result,
+            digest: digest,
+            requestHash: scope.requestHash,
+            at: time,
+            index: index
+        )
+        if !isContact, memory.oldestKey == nil { memory.oldestKey = time }
+        return .answered(result, remembered: false)
+    }
+
+    /// Decides, and writes what came of it: the case, its history, the audit entry, the feed.
+    func carryOut(
+        _ command: CaseCommand,
+        _ changes: inout [FeedItem]
+    ) throws(StoreError) -> Result<CaseReceipt, CaseRefusal> {
+        let stored = try command.target.flatMap { id throws(StoreError) in try cases.load(id) }
+        let time = memory.state.shardTime
+        let newID = CaseID.next(after: memory.state.lastCaseID, at: time, in: shard)
+        let isOwnerGone = stored?.record.owner.map { memory.gone.contains($0) } ?? false
+        let step = CaseMachine.step(
+            stored?.record,
+            command,
+            at: time,
+            facts: ShardFacts(ownerIsGone: isOwnerGone),
+            newID: newID
+        )
+        switch step {
+        case .failure(let refusal): return .failure(refusal)
+        case .success(let step):
+            if stored == nil {
+                assert(step.record.id == newID, "a new case has the shard's next id")
+                memory.state.lastCaseID = newID
+            }
+            let isErasure = step.events.contains { if case .erased = $0 { true } else { false } }
+            if isErasure, let stored {
+                try securely { () throws(StoreError) in
+                    try history.erase(step.record.id, isArchived: stored.isArchived)
+                    try write(step, command, over: stored, &changes)
+                }
+            } else {
+                try write(step, command, over: stored, &changes)
+            }
+            return .success(step.receipt)
+        }
+    }
+
+    private func write(
+        _ step: CaseStep,
+        _ command: CaseCommand,
+        over stored: StoredCase?,
+        _ changes: inout [FeedItem]
+    ) throws(StoreError) {
+        let record = step.record
+        let old = stored?.record
+        assert(record.version == (old?.version ?? 0) + 1, "one version a command")
+        let publicCount = try append(step, command, after: old?.entryCount ?? 0)
+        try history.append(step.audit, salt: command.salt, key: memory.state.nextRowSequence())
+        memory.state.recount(from: old?.status, to: record.status)
+        if let stored {
+            try cases.update(record, isArchived: stored.isArchived)
+            if record.status == .archived, !stored.isArchived {
+                try cases.archive(record, try history.pack(record.id))
+            }
+        } else {
+            try cases.insert(record)
+        }
+        changes.append(try publish(step, command, old: old, publicCount: publicCount))
+    }
+
+    /// Appends the events as entries, numbered on from `count`; returns how many a requester may read.
+    private func append(
+        _ step: CaseStep,
+        _ command: CaseCommand,
+        after count: UInt64
+    ) throws(StoreError) -> UInt32 {
+        var number = count
+        var publicCount: UInt32 = 0
+        for event in step.events {
+            number += 1
+            let key = memory.state.nextRowSequence()
+            let (light, raw) = event.separatingRaw()
+            let entry = HistoryEntry(
+                number: number,
+                version: step.record.version,
+                at: memory.state.shardTime,
+                by: command.actor.id,
+                role: command.actor.role,
+                event: light,
+                rawKey: raw == nil ? nil : key
+            )
+            let isStaffOnly = event.isStaffOnly
+            if !isStaffOnly { publicCount += 1 }
+            try history.append(
+                entry,
+                raw: raw,
+                to: step.record.id,
+                key: key,
+                staffOnly: isStaffOnly
+            )
+        }
+        assert(number == step.record.entryCount, "the record counts its entries")
+        return publicCount
+    }
+
+    private func publish(
+        _ step: CaseStep,
+        _ command: CaseCommand,
+        old: CaseRecord?,
+        publicCount: UInt32
+    ) throws(StoreError) -> FeedItem {
+        memory.state.feedPosition += 1
+        let record = step.record
+        let after = CaseOutline(record)
+        let before = old.map { CaseOutline($0) }
+        let item = FeedItem(
+            position: memory.state.feedPosition,
+            at: memory.state.shardTime,
+            caseID: record.id,
+            version: record.version,
+            action: step.audit.action,
+            by: command.actor.id,
+            role: command.actor.role,
+            firstEntry: (old?.entryCount ?? 0) + 1,
+            entryCount: UInt32(clamping: step.events.count),
+            publicEntryCount: publicCount,
+            before: before == after ? nil : before,
+            after: after,
+            dueAt: record.dueAt == old?.dueAt ? nil : record.dueAt
+        )
+        try feed.append(item)
+        if memory.oldestFeedItem == nil { memory.oldestFeedItem = item.at }
+        return item
+    }
+
+    /// Claims a contact's key. The same contact again learns where it went, as far as that is known.
+    func claim(
+        _ key: String,
+        _ channel: PrincipalID,
+        _ contentHash: SHA256Digest,
+        _ index: LogIndex
+    ) throws(StoreError) -> ShardResult {
+        guard !key.isEmpty else { return .refused(.missing(field: "key")) }
+        guard key.utf8.count <= StoreLimits.claimKeyBytesMax else {
+            let limit = UInt32(StoreLimits.claimKeyBytesMax)
+            return .refused(.tooLong(field: "key", limit: limit))
+        }
+        let digest = Claim.digest(key: key, channel: channel)
+        if let (_, claim) = try claims.find(digest) {
+            guard claim.contentHash == contentHash else { return .refused(.keyReused) }
+            return .claimed(caseID: claim.caseID)
+        }
+        try claims.insert(
+            digest,
+            contentHash: contentHash,
+            at: memory.state.shardTime,
+            index: index
+        )
+        return .claimed(caseID: nil)
+    }
+
+    /// Says where a contact went. The first word stands; later ones learn it.
+    func recordClaim(
+        _ key: String,
+        _ channel: PrincipalID,
+        _ caseID: CaseID
+    ) throws(StoreError) -> ShardResult {
+        guard let (seq, claim) = try claims.find(Claim.digest(key: key, channel: channel)) else {
+            return .refused(.notFound)
+        }
+        if let first = claim.caseID { return .claimed(caseID: first) }
+        try claims.record(caseID, seq: seq)
+        return .claimed(caseID: caseID)
+    }
+}

@@ -1,0 +1,188 @@
+import CaseModel
+import ClusterPrimitives
+import GRDB
+
+/// A case as it is stored, and in which of the two tables.
+struct StoredCase {
+    var record: CaseRecord
+    var isArchived: Bool
+}
+
+/// The rows of live, ended and archived cases.
+struct CaseTable {
+    private let select: PreparedStatement
+    private let selectArchived: PreparedStatement
+    private let insert: PreparedStatement
+    private let update: PreparedStatement
+    private let updateArchived: PreparedStatement
+    private let delete: PreparedStatement
+    private let insertArchived: PreparedStatement
+    private let selectDue: PreparedStatement
+    private let selectFirstDue: PreparedStatement
+    private let selectClosed: PreparedStatement
+    private let selectOwned: PreparedStatement
+
+    static let selectSQL = "SELECT record FROM cases WHERE id = ?"
+    static let selectArchivedSQL = "SELECT record FROM archived WHERE id = ?"
+    static let firstDueSQL = "SELECT min(due_at) FROM cases WHERE due_at IS NOT NULL"
+
+    init(_ db: Database) throws(StoreError) {
+        select = try PreparedStatement(db, Self.selectSQL)
+        selectArchived = try PreparedStatement(db, Self.selectArchivedSQL)
+        insert = try PreparedStatement(
+            db,
+            """
+            INSERT INTO cases (status, priority, channel, queue, team, owner, requester, \
+            updated_at, queued_at, due_at, closed_at, record, id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        )
+        update = try PreparedStatement(
+            db,
+            """
+            UPDATE cases SET status = ?, priority = ?, channel = ?, queue = ?, team = ?, \
+            owner = ?, requester = ?, updated_at = ?, queued_at = ?, due_at = ?, \
+            closed_at = ?, record = ? WHERE id = ?
+            """
+        )
+        updateArchived = try PreparedStatement(
+            db,
+            """
+            UPDATE archived SET status = ?, priority = ?, channel = ?, queue = ?, team = ?, \
+            owner = ?, requester = ?, updated_at = ?, closed_at = ?, record = ? WHERE id = ?
+            """
+        )
+        delete = try PreparedStatement(db, "DELETE FROM cases WHERE id = ?")
+        insertArchived = try PreparedStatement(
+            db,
+            """
+            INSERT INTO archived (id, status, priority, channel, queue, team, owner, requester, \
+            updated_at, closed_at, record, entries, notes, audit)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        )
+        selectDue = try PreparedStatement(
+            db,
+            """
+            SELECT id FROM cases WHERE due_at IS NOT NULL AND due_at <= ?
+            ORDER BY due_at, id LIMIT ?
+            """
+        )
+        selectFirstDue = try PreparedStatement(db, Self.firstDueSQL)
+        selectClosed = try PreparedStatement(
+            db,
+            """
+            SELECT id FROM cases WHERE status = 8 AND closed_at < ?
+            ORDER BY closed_at, id LIMIT ?
+            """
+        )
+        selectOwned = try PreparedStatement(
+            db,
+            """
+            SELECT id FROM cases WHERE owner = ? AND status BETWEEN 3 AND 6 ORDER BY id LIMIT ?
+            """
+        )
+    }
+
+    func load(_ id: CaseID) throws(StoreError) -> StoredCase? {
+        select.bind(1, id)
+        if try select.step() {
+            defer { select.reset() }
+            return StoredCase(record: try select.value(0), isArchived: false)
+        }
+        selectArchived.bind(1, id)
+        guard try selectArchived.step() else { return nil }
+        defer { selectArchived.reset() }
+        return StoredCase(record: try selectArchived.value(0), isArchived: true)
+    }
+
+    func insert(_ record: CaseRecord) throws(StoreError) {
+        bindLive(insert, record)
+        try insert.run()
+    }
+
+    func update(_ record: CaseRecord, isArchived: Bool) throws(StoreError) {
+        guard isArchived else {
+            bindLive(update, record)
+            return try update.run()
+        }
+        bindCommon(updateArchived, record, from: 1)
+        updateArchived.bind(9, record.closedAt)
+        updateArchived.bind(10, record.encodedBytes)
+        updateArchived.bind(11, record.id)
+        try updateArchived.run()
+    }
+
+    /// Moves a case to its compact row.
+    func archive(_ record: CaseRecord, _ packed: PackedHistory) throws(StoreError) {
+        delete.bind(1, record.id)
+        try delete.run()
+        insertArchived.bind(1, record.id)
+        bindCommon(insertArchived, record, from: 2)
+        insertArchived.bind(10, record.closedAt)
+        insertArchived.bind(11, record.encodedBytes)
+        insertArchived.bind(12, optional: packed.entries)
+        insertArchived.bind(13, optional: packed.notes)
+        insertArchived.bind(14, optional: packed.audit)
+        try insertArchived.run()
+    }
+
+    private func bindLive(_ statement: PreparedStatement, _ record: CaseRecord) {
+        bindCommon(statement, record, from: 1)
+        statement.bind(9, record.queuedAt)
+        statement.bind(10, record.dueAt)
+        statement.bind(11, record.closedAt)
+        statement.bind(12, record.encodedBytes)
+        statement.bind(13, record.id)
+    }
+
+    /// Status to updated-at: eight parameters.
+    private func bindCommon(
+        _ statement: PreparedStatement,
+        _ record: CaseRecord,
+        from first: Int32
+    ) {
+        statement.bind(first, UInt64(record.status.rawValue))
+        statement.bind(first + 1, UInt64(record.priority.rawValue))
+        statement.bind(first + 2, UInt64(record.channel.rawValue))
+        statement.bind(first + 3, record.queue.rawValue)
+        statement.bind(first + 4, record.team.rawValue)
+        statement.bind(first + 5, record.owner?.rawValue)
+        statement.bind(first + 6, record.requester.principal.rawValue)
+        statement.bind(first + 7, record.updatedAt)
+    }
+
+    /// The first cases that are due, in the order of their due times.
+    func due(asOf instant: Timestamp, limit: Int) throws(StoreError) -> [CaseID] {
+        selectDue.bind(1, instant)
+        selectDue.bind(2, Int64(limit))
+        return try ids(selectDue)
+    }
+
+    /// When the next case is due.
+    func firstDue() throws(StoreError) -> Timestamp? {
+        defer { selectFirstDue.reset() }
+        guard try selectFirstDue.step(), !selectFirstDue.isNull(0) else { return nil }
+        return selectFirstDue.instant(0)
+    }
+
+    /// The first cases that were closed before an instant, in the order of their closing.
+    func closed(before instant: Timestamp, limit: Int) throws(StoreError) -> [CaseID] {
+        selectClosed.bind(1, instant)
+        selectClosed.bind(2, Int64(limit))
+        return try ids(selectClosed)
+    }
+
+    /// The first cases that a principal owns and that a release concerns: assigned to pending.
+    func owned(by principal: PrincipalID, limit: Int) throws(StoreError) -> [CaseID] {
+        selectOwned.bind(1, principal.rawValue)
+        selectOwned.bind(2, Int64(limit))
+        return try ids(selectOwned)
+    }
+
+    private func ids(_ statement: PreparedStatement) throws(StoreError) -> [CaseID] {
+        var ids: [CaseID] = []
+        while try statement.step() { ids.append(try statement.caseID(0)) }
+        return ids
+    }
+}
