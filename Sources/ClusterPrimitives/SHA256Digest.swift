@@ -44,18 +44,15 @@ public enum Hex {
 
     /// Nil unless `text` is an even number of hexadecimal digits.
     public static func decode(_ text: String) -> [UInt8]? {
-        let characters = Array(text.utf8)
-        guard characters.count % 2 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: characters.count, by: 2) {
-            guard
-                let byte = UInt8(
-                    String(decoding: characters[index..<index + 2], as: UTF8.self),
-                    radix: 16
-                )
-            else { return nil }
-            bytes.append(byte)
+        let values = text.utf8.compactMap { character -> UInt8? in
+            switch character {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+            default: nil
+            }
         }
-        return bytes
+        guard values.count == text.utf8.count, values.count % 2 == 0 else { return nil }
+        return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
     }
 }
