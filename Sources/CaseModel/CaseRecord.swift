@@ -100,8 +100,9 @@ public struct Survey: Hashable, Sendable {
 
 /// One case as the state machine holds it. Messages and notes are entries of its history, not in here.
 ///
-/// Invariants: an owner exactly where `status.hasOwner`; `dueAt` exactly while resolved (close) or parked
-/// with an "until" (resume); `version` counts accepted commands.
+/// Invariants: an owner where `status.hasOwner`, none in new and escalated (after the end the last one stays
+/// named, for the figures); `dueAt` exactly while resolved (close) or parked with an "until" (resume);
+/// `version` counts accepted commands.
 public struct CaseRecord: Hashable, Sendable {
     /// Its name; says its shard.
     public var id: CaseID
@@ -121,7 +122,7 @@ public struct CaseRecord: Hashable, Sendable {
     public var createdAt: Timestamp
     /// When it last changed.
     public var updatedAt: Timestamp
-    /// Responsible; nil in new, escalated and where an owner was removed after the end.
+    /// Responsible, or last responsible where the case has ended; nil in new, escalated and deleted.
     public var owner: PrincipalID?
     /// The owner's role when it became owner: a human's or an AI agent's.
     public var ownerRole: Role?
