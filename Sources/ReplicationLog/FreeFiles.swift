@@ -23,8 +23,11 @@ final class FreeFiles {
     private let fileSystem: any LogFileSystem
     private let directory: String
     private let segmentBytes: UInt64
-    /// Files kept: the reserve, and one that is ready for the next roll.
+    /// Files to have: the reserve, and one that is ready for the next roll.
     let wanted: Int
+    /// Files to keep: one more, so that a segment that retires just after its successor's successor
+    /// was made ready is used again all the same.
+    private var keptMax: Int { wanted + 1 }
     private(set) var files: [File] = []
     private var nextNumber: UInt64 = 1
     private var building: (name: String, file: any LogFile, filled: UInt64)?
@@ -57,7 +60,7 @@ final class FreeFiles {
             let file = try fileSystem.open(path(name))
             let size = try file.size()
             file.close()
-            if size == segmentBytes, files.count < wanted {
+            if size == segmentBytes, files.count < keptMax {
                 files.append(File(name: name, isReused: name.hasSuffix(Self.reusedSuffix)))
             } else {
                 try fileSystem.remove(path(name))
@@ -67,7 +70,7 @@ final class FreeFiles {
 
     /// Gives a retired segment's file back; removes it if enough are there.
     func give(back name: String, bytes: UInt64) throws(LogError) {
-        guard bytes == segmentBytes, files.count < wanted else {
+        guard bytes == segmentBytes, files.count < keptMax else {
             try fileSystem.remove(path(name))
             return
         }

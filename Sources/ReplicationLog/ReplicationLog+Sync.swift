@@ -118,7 +118,7 @@ extension ReplicationLog {
             try retireOldest()
             // Twice what was written, in the second half of a segment: the next one is ready in
             // time.
-            guard current.end > current.header.segmentBytes / 2 else { return }
+            guard current.room < current.header.segmentBytes / 2 else { return }
             for _ in 0...(2 * bytes / FreeFiles.stepBytes)
             where free.files.count < free.wanted {
                 try free.step()

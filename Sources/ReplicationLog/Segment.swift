@@ -44,17 +44,19 @@ final class Segment {
         fileSystem: any LogFileSystem,
         scratch: RawBuffer
     ) throws(LogError) -> Segment {
-        let file = try fileSystem.open("\(directory)/\(free.name)")
+        let unnamed = try fileSystem.open("\(directory)/\(free.name)")
         header.write(to: scratch)
-        try file.write(scratch.slice(0, LogFormat.segmentHeaderBytes), at: 0)
-        try file.synchronize()
+        try unnamed.write(scratch.slice(0, LogFormat.segmentHeaderBytes), at: 0)
+        try unnamed.synchronize()
+        unnamed.close()
         let path = "\(directory)/\(name(of: header.generation))"
         try fileSystem.rename("\(directory)/\(free.name)", to: path)
         try fileSystem.synchronizeDirectory(directory)
         return Segment(
             header: header,
             path: path,
-            file: file,
+            // Opened again, so that errors carry the name that it has now.
+            file: try fileSystem.open(path),
             end: UInt64(LogFormat.segmentHeaderBytes)
         )
     }
