@@ -2,8 +2,9 @@ import ClusterPrimitives
 
 /// Who belongs to a group, and who of them votes. Raft's own and only truth about membership.
 ///
-/// Invariants (`isValid`): a learner does not vote; a learner-to-be still votes in the outgoing half;
-/// outside a joint change there is neither an outgoing half, nor a learner-to-be, nor an automatic leave.
+/// Invariants (`isValid`): a learner does not vote; a learner-to-be still votes in the outgoing
+/// half; outside a joint change there is neither an outgoing half, nor a learner-to-be, nor an
+/// automatic leave.
 public struct Configuration: Hashable, Sendable {
     /// The voters; two halves while a joint change is under way.
     public internal(set) var voters: JointQuorum

@@ -57,7 +57,8 @@ public struct ConfigurationChange: Hashable, Sendable {
     /// The way out of a joint configuration.
     public static let leaveJoint = ConfigurationChange()
 
-    /// The most steps a change may have: far above any group's size, far below what would burden a log.
+    /// The most steps a change may have: far above any group's size, far below what would burden a
+    /// log.
     public static let stepsMax = 64
 
     /// Whether this is the way out of a joint configuration.
@@ -75,8 +76,8 @@ public struct ConfigurationChange: Hashable, Sendable {
 }
 
 extension ConfigurationChange: BinaryCodable {
-    /// Leaving takes no bytes at all, so that no limit on the uncommitted tail can ever refuse it: a
-    /// leader must always be able to finish a joint change.
+    /// Leaving takes no bytes at all, so that no limit on the uncommitted tail can ever refuse it:
+    /// a leader must always be able to finish a joint change.
     public func encode(to writer: inout ByteWriter) {
         if leavesJoint, context.isEmpty { return }
         writer.write(byte: transition.rawValue)

@@ -120,7 +120,8 @@ struct ConfigurationChanger {
         configuration.voters.incoming.insert(id)
     }
 
-    /// A voter of the outgoing half can't be a learner at the same time: it waits in `learnersNext`.
+    /// A voter of the outgoing half can't be a learner at the same time: it waits in
+    /// `learnersNext`.
     private mutating func makeLearner(_ id: NodeID) {
         guard let known = progress[id] else {
             admit(id, isLearner: true)
@@ -146,8 +147,8 @@ struct ConfigurationChanger {
         if !configuration.voters.outgoing.contains(id) { progress[id] = nil }
     }
 
-    /// New members count as recently active: a leader must not step down over somebody who has not had
-    /// the time to answer.
+    /// New members count as recently active: a leader must not step down over somebody who has not
+    /// had the time to answer.
     private mutating func admit(_ id: NodeID, isLearner: Bool) {
         guard progress[id] == nil else { return }
         progress[id] = progress.newcomer(

@@ -61,9 +61,9 @@ public struct SnapshotID: Hashable, Sendable {
 
 /// Proof that a log holds a group's state on stable storage up to a point.
 ///
-/// Only the log's sync makes one (the initialiser is behind `@_spi(StableStorage)`); the core gives out
-/// messages that depend on durability only against it. It names the term, because an index alone can
-/// be acknowledged across terms (the ABA race of asynchronous log writes).
+/// Only the log's sync makes one (the initialiser is behind `@_spi(StableStorage)`); the core gives
+/// out messages that depend on durability only against it. It names the term, because an index
+/// alone can be acknowledged across terms (the ABA race of asynchronous log writes).
 public struct StorageReceipt: Hashable, Sendable {
     /// The group.
     public let group: GroupID

@@ -12,18 +12,20 @@ public enum Event: Sendable {
     case proposeConfigurationChange(ConfigurationChange)
     /// A message of this group came from another replica.
     case received(Message)
-    /// Storage holds everything up to what the receipt names. One receipt for each `Effects` that says
-    /// `needsReceipt`, in the order in which they were taken.
+    /// Storage holds everything up to what the receipt names. One receipt for each `Effects` that
+    /// says `needsReceipt`, in the order in which they were taken.
     case persisted(StorageReceipt)
     /// The state machine has applied everything up to this index.
     case applied(LogIndex)
-    /// A linearizable read wants to know how far the state machine must be. Answered by a `ReadState`.
+    /// A linearizable read wants to know how far the state machine must be. Answered by a
+    /// `ReadState`.
     case readIndex(context: [UInt8])
     /// Hand leadership to this node.
     case transferLeadership(to: NodeID)
     /// A message to this node could not be delivered.
     case reportUnreachable(NodeID)
-    /// A snapshot sent to this node has arrived, or failed.
+    /// A snapshot sent to this node has arrived, or failed. Owed for each one sent: until then, or
+    /// until the node answers by itself, it is sent nothing else.
     case reportSnapshot(NodeID, arrived: Bool)
     /// Grant votes again without waiting for the leader's silence: it is known to be gone.
     case forgetLeader
@@ -39,8 +41,8 @@ public enum Refusal: Equatable, Sendable {
     case uncommittedTailFull(bytes: UInt64, limit: UInt64)
     /// This leader was removed from the group. Retry at another member.
     case removed
-    /// The change does not fit now: another one is under way, or the reason given. An empty entry took
-    /// its place in the log. Look at the configuration before retrying.
+    /// The change does not fit now: another one is under way, or the reason given. An empty entry
+    /// took its place in the log. Look at the configuration before retrying.
     case unfitChange(String)
     /// Too many reads wait for a round. Retry later.
     case tooManyReads(limit: Int)

@@ -1,6 +1,7 @@
 import ClusterPrimitives
 
-/// The appends that were sent to one follower and not yet answered: a window, bounded by count and bytes.
+/// The appends that were sent to one follower and not yet answered: a window, bounded by count and
+/// bytes.
 ///
 /// Why both: many small messages fill a receiver's queue, few large ones its memory and the link.
 struct Inflights: Hashable, Sendable {
@@ -25,8 +26,8 @@ struct Inflights: Hashable, Sendable {
 
     var count: Int { sent.count - head }
 
-    /// Whether nothing more may be sent. The last message may overshoot the bytes: one larger than the
-    /// window would otherwise never leave.
+    /// Whether nothing more may be sent. The last message may overshoot the bytes: one larger than
+    /// the window would otherwise never leave.
     var isFull: Bool { count >= countMax || bytes >= bytesMax }
 
     /// Notes a message whose last entry is `last`.

@@ -2,7 +2,8 @@ import ClusterPrimitives
 
 /// The tail of one group's log, in memory: the entries since the last compaction.
 ///
-/// The server keeps one beside the durable log so that the core never waits for a disk; tests use it alone.
+/// The server keeps one beside the durable log so that the core never waits for a disk; tests use
+/// it alone.
 ///
 /// Invariants: entries follow each other without a gap, from `base.index + 1`; terms never fall.
 public struct MemoryLog: RaftStorage {
@@ -57,8 +58,8 @@ public struct MemoryLog: RaftStorage {
         return Array(tail[start...end].limited(to: bytesMax))
     }
 
-    /// Takes entries over: what conflicts with them, and everything behind it, is replaced; what was
-    /// compacted already is passed over.
+    /// Takes entries over: what conflicts with them, and everything behind it, is replaced; what
+    /// was compacted already is passed over.
     public mutating func append(_ entries: [Entry]) {
         guard let last = entries.last, last.index > base.index else { return }
         let fresh = entries.drop { $0.index <= base.index }

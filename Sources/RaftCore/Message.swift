@@ -8,7 +8,8 @@ public struct Message: Hashable, Sendable {
         case append = 1
         /// How an append went.
         case appendResponse = 2
-        /// The leader is there; its commit index as far as the receiver holds it; a read round in `context`.
+        /// The leader is there; its commit index as far as the receiver holds it; a read round in
+        /// `context`.
         case heartbeat = 3
         /// The receiver is there; `context` as received.
         case heartbeatResponse = 4
@@ -48,7 +49,8 @@ public struct Message: Hashable, Sendable {
             self == .append || self == .heartbeat || self == .snapshot
         }
 
-        /// Whether this carries no term: it is forwarded on a client's behalf, not said by a replica.
+        /// Whether this carries no term: it is forwarded on a client's behalf, not said by a
+        /// replica.
         var isTermless: Bool { self == .proposal || self == .readIndex }
     }
 
@@ -58,7 +60,8 @@ public struct Message: Hashable, Sendable {
     public var from: NodeID
     /// To whom.
     public var to: NodeID
-    /// The sender's term; in pre-votes the term that would follow; zero in what is forwarded for a client.
+    /// The sender's term; in pre-votes the term that would follow; zero in what is forwarded for a
+    /// client.
     public var term: Term
     /// The term of the entry at `index`.
     public var logTerm: Term
@@ -108,8 +111,8 @@ public struct Message: Hashable, Sendable {
 }
 
 extension Message {
-    /// Whether the parts fit each other. A message that came over the wire and fails this is dropped: it
-    /// is a fault of the sender's, not a reason to stop here.
+    /// Whether the parts fit each other. A message that came over the wire and fails this is
+    /// dropped: it is a fault of the sender's, not a reason to stop here.
     var isWellFormed: Bool {
         guard from != .none, kind.isTermless || term > .zero else { return false }
         guard [term, logTerm].allSatisfy({ $0.rawValue <= Self.numberMax }),
@@ -134,7 +137,8 @@ extension Message {
         }
     }
 
-    /// The highest term and index that are believed: out of reach of any real log (a million entries a
-    /// second for 146,000 years), so that adding to one can't overflow whatever a peer sends.
+    /// The highest term and index that are believed: out of reach of any real log (a million
+    /// entries a second for 146,000 years), so that adding to one can't overflow whatever a peer
+    /// sends.
     private static let numberMax = UInt64(1) << 62
 }

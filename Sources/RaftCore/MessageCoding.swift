@@ -21,8 +21,9 @@ extension Entry: BinaryCodable {
 }
 
 extension Entry {
-    /// What an entry costs beside its payload, in bytes: ten each for term and index at their longest, the
-    /// kind, and the payload's length. A bound rather than a measure, so that limits never undercount.
+    /// What an entry costs beside its payload, in bytes: ten each for term and index at their
+    /// longest, the kind, and the payload's length. A bound rather than a measure, so that limits
+    /// never undercount.
     static let overheadBytes: UInt64 = 26
 
     /// What limits on messages and batches count, in bytes.
@@ -33,8 +34,8 @@ extension Sequence<Entry> {
     /// What limits on messages and batches count, in bytes.
     var costBytes: UInt64 { reduce(0) { $0 + $1.costBytes } }
 
-    /// The payloads alone, in bytes. Entries without one weigh nothing here: an empty entry that opens a
-    /// term, or that leaves a joint configuration, can't be refused for its size.
+    /// The payloads alone, in bytes. Entries without one weigh nothing here: an empty entry that
+    /// opens a term, or that leaves a joint configuration, can't be refused for its size.
     var payloadBytes: UInt64 { reduce(0) { $0 + UInt64($1.payload.count) } }
 }
 

@@ -137,8 +137,8 @@ public struct Progress: Hashable, Sendable {
     }
 }
 
-/// The progress of every member, ascending by id. Not a Dictionary: sending walks it, and the order of
-/// messages must be the same in every run.
+/// The progress of every member, ascending by id. Not a Dictionary: sending walks it, and the order
+/// of messages must be the same in every run.
 struct ProgressTable: Hashable, Sendable {
     private(set) var ids: [NodeID] = []
     private var values: [Progress] = []

@@ -12,8 +12,8 @@ public enum VoteResult: Sendable {
 
 /// A set of voters that decides by majority.
 ///
-/// The empty set agrees to everything: it commits without bound and wins every vote, so that a joint
-/// quorum with an empty half behaves as its other half alone.
+/// The empty set agrees to everything: it commits without bound and wins every vote, so that a
+/// joint quorum with an empty half behaves as its other half alone.
 public struct MajorityQuorum: Hashable, Sendable {
     /// Ascending, each once. Not a Set: its order would differ from run to run.
     public private(set) var voters: [NodeID]
@@ -38,8 +38,8 @@ public struct MajorityQuorum: Hashable, Sendable {
 
     /// The highest index that a majority has acknowledged.
     ///
-    /// Sorted here, from the answers of this moment: a list kept sorted elsewhere goes stale, and a stale
-    /// list commits too much.
+    /// Sorted here, from the answers of this moment: a list kept sorted elsewhere goes stale, and a
+    /// stale list commits too much.
     /// - Parameter acknowledged: the last index that a voter has made durable; nil while unknown.
     /// - Returns: zero while no majority has acknowledged anything.
     public func committedIndex(_ acknowledged: (NodeID) -> LogIndex?) -> LogIndex {
@@ -66,8 +66,8 @@ public struct MajorityQuorum: Hashable, Sendable {
     }
 }
 
-/// Two majorities that must both agree: the voters that come in and, while a change is under way, those
-/// that go out.
+/// Two majorities that must both agree: the voters that come in and, while a change is under way,
+/// those that go out.
 public struct JointQuorum: Hashable, Sendable {
     /// The voters after the change.
     public internal(set) var incoming: MajorityQuorum

@@ -2,12 +2,13 @@ import ClusterPrimitives
 
 /// How effects are cut.
 enum EffectsForm {
-    /// The product's: nothing is applied before it is durable, and a receipt is asked for only where
-    /// something has to become durable.
+    /// The product's: nothing is applied before it is durable, and a receipt is asked for only
+    /// where something has to become durable.
     case product
     /// The published scripts' asynchronous one: every held message gets a write of its own.
     case asynchronous
-    /// The published scripts' other one: whoever takes writes everything before applying or sending.
+    /// The published scripts' other one: whoever takes writes everything before applying or
+    /// sending.
     case inStep
 
     var beyondDurable: Bool { self == .inStep }
@@ -33,9 +34,11 @@ extension RaftCore {
 
     func hasEffects(_ form: EffectsForm, mayWrite: Bool) -> Bool {
         if softState != takenSoftState || !messages.isEmpty || !readStates.isEmpty { return true }
+        if wantsSnapshot, form == .product { return true }
         if log.hasNextCommitted(beyondDurable: form.beyondDurable) { return true }
         guard mayWrite else { return false }
-        // In the product's form held messages alone are no effect: they go along with what they wait for.
+        // In the product's form held messages alone are no effect: they go along with what they
+        // wait for.
         return mustPersist || hardState != takenHardState
             || (form != .product && !messagesAfterWrite.isEmpty)
     }
@@ -48,6 +51,7 @@ extension RaftCore {
         }
         swap(&effects.messages, &messages)
         swap(&effects.readStates, &readStates)
+        swap(&effects.wantsSnapshot, &wantsSnapshot)
         effects.committed = log.nextCommitted(beyondDurable: form.beyondDurable)
         if mayWrite { takeWrite(into: &effects, form) }
         log.accept(committed: effects.committed, beyondDurable: form.beyondDurable)
@@ -92,8 +96,8 @@ extension RaftCore {
         log.takeUnstable()
     }
 
-    /// Releases held messages where everything that they depend on is durable already. What this replica
-    /// says to itself may lead to more.
+    /// Releases held messages where everything that they depend on is durable already. What this
+    /// replica says to itself may lead to more.
     private mutating func releaseIfDurable() {
         while !messagesAfterWrite.isEmpty, !mustPersist {
             if !writes.isEmpty {

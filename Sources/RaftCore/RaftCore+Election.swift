@@ -6,7 +6,8 @@ enum Campaign {
     case election
     case transfer
 
-    /// What a vote request carries when the leader asked for the election: voters then don't protect it.
+    /// What a vote request carries when the leader asked for the election: voters then don't
+    /// protect it.
     static let transferContext = Array("transfer".utf8)
 }
 
@@ -58,8 +59,9 @@ extension RaftCore {
             && message.context != Campaign.transferContext
     }
 
-    /// Answers a vote or pre-vote request. A learner votes when asked: the candidate may know better, and
-    /// a group whose newest voter has not heard of its vote yet could otherwise be stuck.
+    /// Answers a vote or pre-vote request. A learner votes when asked: the candidate may know
+    /// better, and a group whose newest voter has not heard of its vote yet could otherwise be
+    /// stuck.
     mutating func receiveVoteRequest(_ message: Message) {
         let answer: Message.Kind = message.kind == .vote ? .voteResponse : .preVoteResponse
         let mayVote =
@@ -70,7 +72,8 @@ extension RaftCore {
             sendAfterWrite(Message(answer, to: message.from, term: term, reject: true))
             return
         }
-        // With the request's term: a pre-candidate would pass over an answer from its own, older one.
+        // With the request's term: a pre-candidate would pass over an answer from its own, older
+        // one.
         sendAfterWrite(Message(answer, to: message.from, term: message.term))
         if message.kind == .vote {
             assert(vote == .none || vote == message.from, "one vote a term")
@@ -90,7 +93,8 @@ extension RaftCore {
             if role == .preCandidate {
                 campaign(.election)
             } else if votes[id] == true {
-                // Not before its own vote is durable: after a crash it could lead this term once more.
+                // Not before its own vote is durable: after a crash it could lead this term once
+                // more.
                 becomeLeader()
                 broadcastAppend()
             }
@@ -102,7 +106,8 @@ extension RaftCore {
         }
     }
 
-    /// The leader asks this replica to take over. Without pre-vote: nobody comes back from a partition.
+    /// The leader asks this replica to take over. Without pre-vote: nobody comes back from a
+    /// partition.
     mutating func receiveTimeoutNow() {
         guard role == .follower else { return }
         campaignIfAllowed(.transfer)

@@ -31,8 +31,8 @@ extension RaftCore {
     }
 
     mutating func receiveHeartbeat(_ message: Message) {
-        // A leader never names more than this log has acknowledged. If it does, the log lost something;
-        // to commit what happens to be here instead could commit entries that differ.
+        // A leader never names more than this log has acknowledged. If it does, the log lost
+        // something; to commit what happens to be here instead could commit entries that differ.
         if message.commit <= log.lastIndex { log.commit(to: message.commit) }
         send(Message(.heartbeatResponse, to: message.from, context: message.context))
     }

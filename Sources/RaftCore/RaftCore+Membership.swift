@@ -1,13 +1,15 @@
 import ClusterPrimitives
 
-/// Changes of the membership: paper 6, thesis 4. A change is in force from the moment it is applied.
+/// Changes of the membership: paper 6, thesis 4. A change is in force from the moment it is
+/// applied.
 extension RaftCore {
-    /// Why a change can't be appended now; nil if it can. Judged by what is in force here, which may lag.
+    /// Why a change can't be appended now; nil if it can. Judged by what is in force here, which
+    /// may lag.
     func whyUnfit(_ entry: Entry) -> String? {
         // Bytes that can't be read would be passed over by everybody who applies them.
         guard let change = ConfigurationChange(of: entry) else { return "it can't be read" }
-        // Until its first entry is applied a leader can't know of changes in the entries it inherited; to
-        // begin another before is the known fault of single-server changes.
+        // Until its first entry is applied a leader can't know of changes in the entries it
+        // inherited; to begin another before is the known fault of single-server changes.
         if pendingChangeIndex > log.applied {
             return "a change at index \(pendingChangeIndex) may not be applied"
         }
@@ -15,16 +17,40 @@ extension RaftCore {
             return "the joint configuration must be left first"
         }
         if !configuration.isJoint, change.leavesJoint { return "there is no joint configuration" }
+        if settings.keepsLeaderVoting, endsOwnVote(change) {
+            return "it ends the leader's vote: transfer leadership first"
+        }
         return nil
     }
 
-    /// Brings a change into force, as its entry is applied, and returns the configuration that results.
+    /// Whether this replica would vote no longer once `change` is in force.
+    private func endsOwnVote(_ change: ConfigurationChange) -> Bool {
+        do throws(ConfigurationChangeError) {
+            return try !outcome(of: change).configuration.voters.contains(id)
+        } catch {
+            return false  // It will be passed over.
+        }
+    }
+
+    private func outcome(
+        of change: ConfigurationChange
+    ) throws(ConfigurationChangeError) -> ConfigurationChanger.Outcome {
+        let changer = ConfigurationChanger(
+            configuration: configuration,
+            progress: progress,
+            lastIndex: log.lastIndex
+        )
+        return try changer.apply(change)
+    }
+
+    /// Brings a change into force, as its entry is applied, and returns the configuration that
+    /// results.
     ///
-    /// To be called for those who keep the configuration with the state that `entry` leads to; `.applied`
-    /// brings into force what was not before. Repeated calls change nothing.
+    /// To be called for those who keep the configuration with the state that `entry` leads to;
+    /// `.applied` brings into force what was not before. Repeated calls change nothing.
     ///
-    /// A change that can't be read or doesn't fit is passed over: every replica has the same bytes and the
-    /// same configuration here, and so passes over the same ones.
+    /// A change that can't be read or doesn't fit is passed over: every replica has the same bytes
+    /// and the same configuration here, and so passes over the same ones.
     @discardableResult
     public mutating func applyConfigurationChange(_ entry: Entry) -> Configuration {
         guard entry.kind == .configurationChange, entry.index > changesAppliedThrough else {
@@ -34,15 +60,8 @@ extension RaftCore {
         changesAppliedThrough = entry.index
         changesApplying.removeAll { $0.index <= entry.index }
         guard let change = ConfigurationChange(of: entry) else { return configuration }
-        let changer = ConfigurationChanger(
-            configuration: configuration,
-            progress: progress,
-            lastIndex: log.lastIndex
-        )
         do throws(ConfigurationChangeError) {
-            let outcome = try changer.apply(change)
-            configuration = outcome.configuration
-            progress = outcome.progress
+            (configuration, progress) = try outcome(of: change)
         } catch {
             return configuration
         }
@@ -68,13 +87,29 @@ extension RaftCore {
         if transferee != .none, !configuration.voters.contains(transferee) { transferee = .none }
     }
 
-    /// Proposes to leave a joint configuration that asked for it, once nothing else is pending. Tried again
-    /// with each entry applied: a transfer of leadership may stand in the way.
+    /// Proposes to leave a joint configuration that asked for it, once nothing else is pending.
+    /// Tried again with each entry applied, and after a transfer of leadership that stood in the
+    /// way.
     mutating func leaveJointIfDue() {
         guard configuration.autoLeave, role == .leader, log.applied >= pendingChangeIndex else {
             return
         }
-        _ = propose([Entry(.leaveJoint)])
+        if settings.keepsLeaderVoting, !configuration.voters.incoming.contains(id) {
+            handOver()
+        } else {
+            _ = propose([Entry(.leaveJoint)])
+        }
+    }
+
+    /// Hands leadership to the voter of the next configuration that is furthest: it will leave the
+    /// joint one.
+    private mutating func handOver() {
+        guard transferee == .none else { return }
+        let candidates = configuration.voters.incoming.voters.compactMap { voter in
+            progress[voter].map { (id: voter, match: $0.match) }
+        }
+        guard let furthest = candidates.max(by: { $0.match < $1.match }) else { return }
+        _ = transferLeadership(to: furthest.id)
     }
 
     /// Starts the progress of all members anew, as at a start or behind a snapshot.

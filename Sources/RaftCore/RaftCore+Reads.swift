@@ -14,8 +14,9 @@ extension RaftCore {
             return .tooManyReads(limit: settings.readsPendingMax)
         }
         let read = ReadRounds.Read(from: reader, context: context, index: log.committed)
-        // The commit index of a fresh leader may lag behind what its predecessor has acknowledged, also in
-        // a group of one voter that was restarted. Its first own entry, once committed, settles that.
+        // The commit index of a fresh leader may lag behind what its predecessor has acknowledged,
+        // also in a group of one voter that was restarted. Its first own entry, once committed,
+        // settles that.
         guard hasCommittedInTerm else {
             reads.postpone(read)
             return nil

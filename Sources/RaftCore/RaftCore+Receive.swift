@@ -69,21 +69,24 @@ extension RaftCore {
     private mutating func answerLowerTerm(of message: Message) {
         switch message.kind {
         case .heartbeat, .append:
-            // A leader that doesn't know that its term is over. With vote requests being passed over,
-            // this answer may be the only way to free a replica that is stuck in a higher term.
+            // A leader that doesn't know that its term is over. With vote requests being passed
+            // over, this answer may be the only way to free a replica that is stuck in a higher
+            // term.
             if settings.checkQuorum || settings.preVote {
                 sendAfterWrite(Message(.appendResponse, to: message.from))
             }
         case .preVote:
-            // Passing it over could leave two replicas waiting for each other while pre-vote is introduced.
+            // Passing it over could leave two replicas waiting for each other while pre-vote is
+            // introduced.
             sendAfterWrite(Message(.preVoteResponse, to: message.from, term: term, reject: true))
         default:
             break
         }
     }
 
-    /// Takes what the leader of this term says. A second leader in one term can't be; if one speaks all
-    /// the same, somebody lost a vote that was durable, and no replica may follow either into it.
+    /// Takes what the leader of this term says. A second leader in one term can't be; if one speaks
+    /// all the same, somebody lost a vote that was durable, and no replica may follow either into
+    /// it.
     private mutating func receiveFromLeader(_ message: Message) -> Refusal? {
         switch role {
         case .leader:

@@ -1,6 +1,7 @@
 import ClusterPrimitives
 
-/// The leader's side of replication: paper 5.3 and 5.4.2, thesis 10.2 (pipelining, writing in parallel).
+/// The leader's side of replication: paper 5.3 and 5.4.2, thesis 10.2 (pipelining, writing in
+/// parallel).
 extension RaftCore {
     // MARK: Proposals
 
@@ -19,8 +20,8 @@ extension RaftCore {
         }
     }
 
-    /// A proposal that another replica passed on. It is not passed on again: two replicas that take each
-    /// other for the leader would play it back and forth.
+    /// A proposal that another replica passed on. It is not passed on again: two replicas that take
+    /// each other for the leader would play it back and forth.
     mutating func receiveProposal(_ message: Message) -> Refusal? {
         guard role == .leader else {
             return .notLeader(term: term, hint: lead == .none ? nil : lead)
@@ -65,8 +66,8 @@ extension RaftCore {
             return Entry(term: term, index: index, kind: entry.kind, payload: entry.payload)
         }
         log.append(entries)
-        // The leader acknowledges to itself like any follower: once it is durable. A single voter commits
-        // by this answer alone, and never before its disk.
+        // The leader acknowledges to itself like any follower: once it is durable. A single voter
+        // commits by this answer alone, and never before its disk.
         sendAfterWrite(Message(.appendResponse, to: id, index: index))
         return nil
     }
@@ -77,8 +78,8 @@ extension RaftCore {
         for peer in progress.ids where peer != id { sendAppend(to: peer, evenEmpty: true) }
     }
 
-    /// Sends the next entries, or what replaces them; an append without entries only where its commit
-    /// index makes it worth sending (`evenEmpty`). Says whether something was sent.
+    /// Sends the next entries, or what replaces them; an append without entries only where its
+    /// commit index makes it worth sending (`evenEmpty`). Says whether something was sent.
     @discardableResult
     mutating func sendAppend(to peer: NodeID, evenEmpty: Bool) -> Bool {
         guard let member = progress[peer], !member.isPaused else { return false }
@@ -119,14 +120,20 @@ extension RaftCore {
     /// Sends the newest snapshot, if there is one and the peer is there to receive it.
     private mutating func sendSnapshot(to peer: NodeID) -> Bool {
         guard let member = progress[peer], member.recentActive else { return false }
-        guard let snapshot = log.unstable.snapshot ?? log.storage.snapshot else { return false }
-        assert(snapshot.id.index > .zero, "a snapshot contains something")
+        // One from before the peer belonged to the group would be of no use to it.
+        guard let snapshot = log.unstable.snapshot ?? log.storage.snapshot,
+            snapshot.id.index > .zero, snapshot.configuration.contains(peer)
+        else {
+            wantsSnapshot = true
+            return false
+        }
         _ = progress.update(peer) { $0.becomeSnapshot(snapshot.id.index) }
         send(Message(.snapshot, to: peer, snapshot: snapshot))
         return true
     }
 
-    /// Heartbeats to everybody, with the newest read round; reads that waited for a round get theirs.
+    /// Heartbeats to everybody, with the newest read round; reads that waited for a round get
+    /// theirs.
     mutating func beat() {
         let round = reads.startRound()
         broadcastHeartbeat(round: round ?? reads.latestRound)
@@ -206,8 +213,8 @@ extension RaftCore {
         }
     }
 
-    /// Commits what a quorum has made durable, if its last entry is of this term: an older one could
-    /// still be replaced, however many hold it (paper, 5.4.2).
+    /// Commits what a quorum has made durable, if its last entry is of this term: an older one
+    /// could still be replaced, however many hold it (paper, 5.4.2).
     mutating func advanceCommit() -> Bool {
         assert(role == .leader, "only the leader counts")
         let held = configuration.voters.committedIndex { progress[$0]?.match }

@@ -20,14 +20,18 @@ extension RaftCore {
             electionElapsed = 0
             if settings.checkQuorum { checkQuorum() }
             // A transfer that took an election timeout has failed: accept proposals again.
-            if role == .leader { transferee = .none }
+            if role == .leader, transferee != .none {
+                transferee = .none
+                leaveJointIfDue()
+            }
         }
         guard role == .leader, heartbeatElapsed >= settings.heartbeatTicks else { return }
         heartbeatElapsed = 0
         beat()
     }
 
-    /// Steps down if no quorum was heard of since the last check; then everybody has to be heard of anew.
+    /// Steps down if no quorum was heard of since the last check; then everybody has to be heard of
+    /// anew.
     private mutating func checkQuorum() {
         let active = configuration.voters.voteResult { progress[$0]?.recentActive ?? false }
         if active != .won { becomeFollower(term: term, lead: .none) }
@@ -66,10 +70,12 @@ extension RaftCore {
             $0.becomeReplicate()
             $0.recentActive = true
         }
-        // There may be a change among the entries inherited. To wait for all of them is cheaper than to
-        // search, and keeps the rule that no change is proposed before this term has committed.
+        // There may be a change among the entries inherited. To wait for all of them is cheaper
+        // than to search, and keeps the rule that no change is proposed before this term has
+        // committed.
         pendingChangeIndex = log.lastIndex
-        // The empty entry commits the older terms' entries; without it they can't be counted as committed.
+        // The empty entry commits the older terms' entries; without it they can't be counted as
+        // committed.
         let refusal = appendOwn([Entry(term: .zero, index: .zero)])
         precondition(refusal == nil, "an empty entry is never too large")
     }
@@ -98,13 +104,14 @@ extension RaftCore {
     }
 
     mutating func forgetLeader() {
-        // With leases the leader may rely on this replica's silence: forgetting it would break its reads.
+        // With leases the leader may rely on this replica's silence: forgetting it would break its
+        // reads.
         guard role == .follower, settings.readMode != .lease else { return }
         lead = .none
     }
 
-    /// Whether this replica may stand for election: it votes, and no snapshot stands between its log and
-    /// its state.
+    /// Whether this replica may stand for election: it votes, and no snapshot stands between its
+    /// log and its state.
     var isPromotable: Bool {
         guard let own = progress[id] else { return false }
         return !own.isLearner && log.unstable.snapshot == nil

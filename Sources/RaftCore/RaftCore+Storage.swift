@@ -2,11 +2,11 @@ import ClusterPrimitives
 
 /// What storage and the state machine answer.
 extension RaftCore {
-    /// Storage has answered. Releases what waited for the write that the receipt names, and for those
-    /// before it: a log makes things durable in order.
+    /// Storage has answered. Releases what waited for the write that the receipt names, and for
+    /// those before it: a log makes things durable in order.
     ///
-    /// The first write that matches counts. Two writes can look alike, such as a vote after a term; to take
-    /// the later one would release a vote that is not durable.
+    /// The first write that matches counts. Two writes can look alike, such as a vote after a term;
+    /// to take the later one would release a vote that is not durable.
     mutating func persisted(_ receipt: StorageReceipt) -> Refusal? {
         let place = writes.firstIndex { $0.last == receipt.last && $0.term == receipt.term }
         guard receipt.group == settings.group, let place else { return .unknownReceipt }
@@ -20,8 +20,9 @@ extension RaftCore {
         return nil
     }
 
-    /// Entries are durable. Told only within the term of their write: since then another leader may have
-    /// replaced them, and its write, still under way, would bring an older state back to light.
+    /// Entries are durable. Told only within the term of their write: since then another leader may
+    /// have replaced them, and its write, still under way, would bring an older state back to
+    /// light.
     mutating func entriesPersisted(_ last: SnapshotID, inTerm written: Term) {
         guard written == term else { return }
         log.confirm(last)
@@ -33,8 +34,8 @@ extension RaftCore {
         applied(index)
     }
 
-    /// The state machine has applied everything up to `index`; changes of the membership among it come
-    /// into force, if they have not been brought into force already.
+    /// The state machine has applied everything up to `index`; changes of the membership among it
+    /// come into force, if they have not been brought into force already.
     mutating func applied(_ index: LogIndex) {
         for change in changesApplying.prefix(while: { $0.index <= index }) {
             applyConfigurationChange(change)

@@ -1,17 +1,17 @@
 import ClusterPrimitives
 
-/// One replica of one group: events in, effects out. A value without I/O, clock or threads; its only
-/// random source is seeded.
+/// One replica of one group: events in, effects out. A value without I/O, clock or threads; its
+/// only random source is seeded.
 ///
 /// Invariants, each asserted where it could break:
 /// - the commit index never falls, and never passes what a quorum has made durable;
 /// - an entry of an older term is committed only under one of the leader's own term;
 /// - at most one vote a term, and no vote or acknowledgement leaves before it is durable;
-/// - a candidate leads only after its own vote is durable, so that it can't lead the same term twice
-///   across a crash and put two different entries under one name.
+/// - a candidate leads only after its own vote is durable, so that it can't lead the same term
+///   twice across a crash and put two different entries under one name.
 ///
-/// Source: Ongaro and Ousterhout's paper, Ongaro's thesis, and the behaviour that etcd's raft library
-/// specifies in its published scripts.
+/// Source: Ongaro and Ousterhout's paper, Ongaro's thesis, and the behaviour that etcd's raft
+/// library specifies in its published scripts.
 public struct RaftCore<Storage: RaftStorage>: Sendable {
     let settings: RaftConfiguration
     var random: SeededGenerator
@@ -47,6 +47,7 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     var messages: [Message] = []
     var messagesAfterWrite: [Message] = []
     var readStates: [ReadState] = []
+    var wantsSnapshot = false
     var takenSoftState: SoftState
     var takenHardState: HardState
     /// Writes without a receipt, oldest first.
@@ -99,8 +100,8 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     /// This replica's node.
     public var id: NodeID { settings.id }
 
-    /// What the core reads the log from. The driver appends here what it takes, installs snapshots and
-    /// compacts; see `Effects`.
+    /// What the core reads the log from. The driver appends here what it takes, installs snapshots
+    /// and compacts; see `Effects`.
     public var storage: Storage {
         get { log.storage }
         set { log.storage = newValue }
@@ -112,8 +113,8 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
 
     /// Advances by one event.
     ///
-    /// Total for whatever comes from other replicas; traps only when the driver breaks the contract of
-    /// `.applied` or of its storage.
+    /// Total for whatever comes from other replicas; traps only when the driver breaks the contract
+    /// of `.applied` or of its storage.
     /// - Returns: nil, or why the event led to nothing.
     @discardableResult
     public mutating func step(_ event: Event) -> Refusal? {

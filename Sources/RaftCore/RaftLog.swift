@@ -82,11 +82,11 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
         return stored + rest
     }
 
-    /// The highest index up to `index` where a log, of which only one entry's term is known to be `term`,
-    /// may agree with this one; and the term there, zero if unknown.
+    /// The highest index up to `index` where a log, of which only one entry's term is known to be
+    /// `term`, may agree with this one; and the term there, zero if unknown.
     ///
-    /// Terms never fall within a log, so every index above with a higher term is passed over at once:
-    /// probing takes a round for each term instead of one for each entry.
+    /// Terms never fall within a log, so every index above with a higher term is passed over at
+    /// once: probing takes a round for each term instead of one for each entry.
     func conflictHint(at index: LogIndex, term: Term) -> SnapshotID {
         var guess = index
         while guess > .zero {
@@ -107,10 +107,10 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
         unstable.append(entries)
     }
 
-    /// Appends what follows `previous`, from the first entry on that is not held already: entries that
-    /// agree stay, or a delayed message would cut off what came after it.
-    /// - Returns: the last index that is now known to agree; nil if the logs differ at `previous`, or if
-    ///   the sender contradicts what is committed.
+    /// Appends what follows `previous`, from the first entry on that is not held already: entries
+    /// that agree stay, or a delayed message would cut off what came after it.
+    /// - Returns: the last index that is now known to agree; nil if the logs differ at `previous`,
+    ///   or if the sender contradicts what is committed.
     mutating func append(_ entries: [Entry], after previous: SnapshotID) -> LogIndex? {
         guard contains(previous) else { return nil }
         let conflict = entries.firstIndex {
@@ -152,8 +152,8 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
 
     // MARK: Applying
 
-    /// The last index that may be applied now; past what is durable only for a taker that writes the
-    /// entries of the same batch first.
+    /// The last index that may be applied now; past what is durable only for a taker that writes
+    /// the entries of the same batch first.
     private func appliable(beyondDurable: Bool) -> LogIndex {
         beyondDurable ? committed : min(committed, unstable.offset.previous)
     }
@@ -175,8 +175,8 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
         return next
     }
 
-    /// Notes that `entries` were handed out. Pauses when the outstanding bytes reach the limit, or when
-    /// the limit cut this batch short: nothing more until something has been applied.
+    /// Notes that `entries` were handed out. Pauses when the outstanding bytes reach the limit, or
+    /// when the limit cut this batch short: nothing more until something has been applied.
     mutating func accept(committed entries: [Entry], beyondDurable: Bool) {
         guard let last = entries.last?.index else { return }
         precondition(applying < last && last <= committed, "entries are handed out once, in order")

@@ -2,9 +2,10 @@ import ClusterPrimitives
 
 /// The reads that wait on a leader, and the rounds of heartbeats that confirm that it still leads.
 ///
-/// One round serves all reads that had arrived when it was sent; a read never joins a round that was sent
-/// before it arrived, because the answers to that one say nothing about the time since. A quorum that has
-/// answered round `n` has confirmed every round up to `n`, so a lost heartbeat is made good by the next.
+/// One round serves all reads that had arrived when it was sent; a read never joins a round that
+/// was sent before it arrived, because the answers to that one say nothing about the time since. A
+/// quorum that has answered round `n` has confirmed every round up to `n`, so a lost heartbeat is
+/// made good by the next.
 struct ReadRounds: Sendable {
     /// The number of a round, from 1 on within one leadership.
     struct Round: Comparable, Sendable {
@@ -62,8 +63,8 @@ struct ReadRounds: Sendable {
         return newest
     }
 
-    /// Takes a heartbeat's answer and gives the reads that are confirmed by it. The leader itself, `own`,
-    /// answers at once.
+    /// Takes a heartbeat's answer and gives the reads that are confirmed by it. The leader itself,
+    /// `own`, answers at once.
     mutating func answer(
         from peer: NodeID,
         context: [UInt8],

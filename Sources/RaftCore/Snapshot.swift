@@ -6,7 +6,8 @@ public struct Snapshot: Hashable, Sendable {
     public var id: SnapshotID
     /// The membership in force there.
     public var configuration: Configuration
-    /// Where the receiver gets the state from, or the state itself where it is small. Opaque to the core.
+    /// Where the receiver gets the state from, or the state itself where it is small. Opaque to the
+    /// core.
     public var reference: [UInt8]
 
     /// Puts a snapshot together.

@@ -1,15 +1,16 @@
 import ClusterPrimitives
 
-/// The part of the log that storage has not yet confirmed: waiting to be taken, or taken and being written.
+/// The part of the log that storage has not yet confirmed: waiting to be taken, or taken and being
+/// written.
 ///
-/// It keeps what was taken until storage confirms it, and is read before storage: an append that is still
-/// under way must never be seen half-way.
+/// It keeps what was taken until storage confirms it, and is read before storage: an append that is
+/// still under way must never be seen half-way.
 ///
 /// Invariants: `entries` begin at `offset`; `offset <= taken <= offset + entries.count`.
 struct UnstableLog: Sendable {
     private(set) var entries: ArraySlice<Entry> = []
-    /// The index of the first of `entries`; storage is confirmed below it. It may lie below storage's
-    /// last index: the next write truncates there.
+    /// The index of the first of `entries`; storage is confirmed below it. It may lie below
+    /// storage's last index: the next write truncates there.
     private(set) var offset: LogIndex
     /// Entries below this were taken.
     private(set) var taken: LogIndex
@@ -64,8 +65,8 @@ struct UnstableLog: Sendable {
         entries.append(contentsOf: fresh)
     }
 
-    /// Drops what storage holds now. Ignored unless the entry is the very one that is held: it may have
-    /// been replaced while it was being written.
+    /// Drops what storage holds now. Ignored unless the entry is the very one that is held: it may
+    /// have been replaced while it was being written.
     mutating func confirm(_ last: SnapshotID) {
         guard last.index >= offset, term(at: last.index) == last.term else { return }
         entries = ArraySlice(entries.dropFirst(Int(last.index.rawValue - offset.rawValue) + 1))

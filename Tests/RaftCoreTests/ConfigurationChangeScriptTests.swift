@@ -3,8 +3,8 @@ import Testing
 
 @testable import RaftCore
 
-/// Goal: simple and joint changes lead to the configurations and progress that the scripts say, and are
-/// refused for the reasons that they say.
+/// Goal: simple and joint changes lead to the configurations and progress that the scripts say, and
+/// are refused for the reasons that they say.
 @Suite(
     "Configuration change scripts",
     .enabled(if: OracleScripts.areThere, "the oracle folder is absent")

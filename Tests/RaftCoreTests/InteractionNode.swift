@@ -4,8 +4,8 @@ import ClusterPrimitives
 
 /// One replica of a script's cluster, with storage and state machine that move only when told.
 ///
-/// Two ways to run it, as the scripts have it: in step (write, apply, send, all within one round) and
-/// asynchronously (storage answers by messages on the script's list).
+/// Two ways to run it, as the scripts have it: in step (write, apply, send, all within one round)
+/// and asynchronously (storage answers by messages on the script's list).
 struct InteractionNode {
     var core: RaftCore<MemoryLog>
     let isAsynchronous: Bool
@@ -40,8 +40,8 @@ struct InteractionNode {
 
     // MARK: Rounds
 
-    /// Takes the effects and performs them as far as this node's way goes; returns what it printed and
-    /// what it sent.
+    /// Takes the effects and performs them as far as this node's way goes; returns what it printed
+    /// and what it sent.
     mutating func processReady() -> (text: String, sent: [ScriptMessage]) {
         let effects = core.take(form, mayWrite: true)
         return isAsynchronous ? hand(effects) : perform(effects)
@@ -70,7 +70,8 @@ struct InteractionNode {
         var held: [Message] = []
         if effects.needsReceipt, let last = core.writes.indices.last {
             let own = id
-            // In step everything is written before anything is sent, so held messages go with the round.
+            // In step everything is written before anything is sent, so held messages go with the
+            // round.
             held = core.writes[last].held.filter { $0.to != own }
             core.writes[last].held.removeAll { $0.to != own }
         }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// One step of a data-driven script: a directive with its arguments, input lines, and what it must print.
+/// One step of a data-driven script: a directive with its arguments, input lines, and what it must
+/// print.
 struct ScriptStep: Sendable {
     /// `key`, `key=value` or `key=(value,value)`.
     struct Argument: Sendable {
@@ -21,8 +22,9 @@ struct ScriptStep: Sendable {
     var numbers: [UInt64] { arguments.compactMap { $0.values.isEmpty ? UInt64($0.key) : nil } }
 }
 
-/// Reads the format: `directive args`, optional input lines, `----`, the output up to a blank line, or,
-/// where the output has blank lines itself, between doubled `----`. Lines that begin with `#` are comments.
+/// Reads the format: `directive args`, optional input lines, `----`, the output up to a blank line,
+/// or, where the output has blank lines itself, between doubled `----`. Lines that begin with `#`
+/// are comments.
 enum Script {
     static func steps(of text: String) -> [ScriptStep] {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)[
@@ -103,8 +105,8 @@ enum Script {
         }
     }
 
-    /// What remains to compare: without the log lines that only the scripts' own library writes, and with
-    /// no difference between printing nothing and printing `ok`.
+    /// What remains to compare: without the log lines that only the scripts' own library writes,
+    /// and with no difference between printing nothing and printing `ok`.
     static func comparable(_ output: String) -> String {
         let levels = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
         let kept = output.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
@@ -117,9 +119,9 @@ enum Script {
     }
 }
 
-/// The published scripts that the core is measured by. They are not part of this repository: the folder is
-/// named by `RAFT_ORACLE_DIR`, or lies in `CASECLUSTER_SHARED`, or beside the checkout. Where it is absent
-/// the suites that need it are skipped, by name.
+/// The published scripts that the core is measured by. They are not part of this repository: the
+/// folder is named by `RAFT_ORACLE_DIR`, or lies in `CASECLUSTER_SHARED`, or beside the checkout.
+/// Where it is absent the suites that need it are skipped, by name.
 enum OracleScripts {
     static let folder: URL? = {
         let environment = ProcessInfo.processInfo.environment
