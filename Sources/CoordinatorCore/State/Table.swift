@@ -39,6 +39,11 @@ struct Table<Key: Hashable & Comparable & Sendable, Value: Sendable>: Sendable {
         rows.sorted { $0.key < $1.key }.map(\.value)
     }
 
+    /// The values that the condition holds for, by key.
+    func sorted(where condition: (Value) -> Bool) -> [Value] {
+        rows.filter { condition($0.value) }.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// All keys, sorted.
     var sortedKeys: [Key] { rows.keys.sorted() }
 

@@ -148,7 +148,7 @@ extension SystemState {
 
     /// Notices that some shard has not been told, by principal.
     public var pendingNotices: [OwnerNotice] {
-        notices.filter { $0.shardsDone.count < shardCount }
+        noticeTable.sorted { $0.shardsDone.count < shardCount }
     }
 
     /// The last night on record.

@@ -1,0 +1,65 @@
+import CaseModel
+import ClusterPrimitives
+
+/// The name of one try: an answer carries it back, so that late answers to earlier tries are passed over.
+public struct Errand: Hashable, Sendable {
+    enum Planner: UInt8, Sendable {
+        case sweep
+        case night
+        case nightRecord
+        case notice
+        case noticeRecord
+    }
+
+    let planner: Planner
+    let attempt: UInt64
+}
+
+/// What became of a command that a shard was told.
+public enum ShardAnswer: Hashable, Sendable {
+    /// Applied: how many cases, whether more are left of the same, and when the shard is due next.
+    case page(count: UInt32, more: Bool, nextDueAt: Timestamp?)
+    /// Not applied, or nobody knows: no leader, overloaded, timed out, or refused for now.
+    case failed
+    /// A later coordinator was here: stop.
+    case staleEpoch
+
+    /// What a shard's result says to a planner.
+    public init(_ result: ShardResult) {
+        switch result {
+        case .swept(let count, let more, let nextDueAt):
+            self = .page(count: count, more: more, nextDueAt: nextDueAt)
+        case .refused(.staleEpoch): self = .staleEpoch
+        case .refused, .accepted, .claimed: self = .failed
+        }
+    }
+}
+
+/// What became of a proposal to the system group.
+public enum ProposalAnswer: Hashable, Sendable {
+    /// Committed and applied here: the state says what came of it.
+    case applied
+    /// Not committed, refused, or nobody knows.
+    case failed
+    /// A later coordinator was here: stop.
+    case staleEpoch
+
+    /// What a system command's result says to a planner.
+    public init(_ result: SystemResult) {
+        switch result {
+        case .accepted: self = .applied
+        case .refused(.staleEpoch): self = .staleEpoch
+        case .refused: self = .failed
+        }
+    }
+}
+
+/// What the shell performs for the coordinator.
+public enum CoordinatorEffect: Hashable, Sendable {
+    /// Propose to the shard, wherever its leader is; answer with `.shardAnswered`.
+    case tell(ShardID, ShardCommand, Errand)
+    /// Propose to the system group, as the cluster itself; answer with `.proposalAnswered`.
+    case propose(SystemCommand, Errand)
+    /// A later coordinator was here: drop this one.
+    case stop
+}

@@ -1,0 +1,127 @@
+import CaseModel
+import ClusterPrimitives
+
+/// Tells each shard to sweep when something there is due.
+///
+/// Promises, while it ticks: never told before the time is due; told within 1 s of it while the shard answers;
+/// what fell due while nobody coordinated is done first thing, since a new planner knows no due times and
+/// asks every shard. Told twice does no harm: the shard looks at each case again.
+///
+/// What it knows is in memory alone, and comes from answers (the next due time) and announcements (one
+/// that moved earlier). Rejected: replicated due times, a second truth beside the shards' own index.
+struct SweepPlanner: Sendable {
+    /// When a shard is due.
+    private enum Due: Hashable, Sendable {
+        /// Nobody knows: ask at once.
+        case unknown
+        case at(Timestamp)
+        case never
+
+        func holds(at now: Timestamp) -> Bool {
+            switch self {
+            case .unknown: true
+            case .at(let time): time <= now
+            case .never: false
+            }
+        }
+
+        func earlier(_ time: Timestamp) -> Due {
+            switch self {
+            case .unknown: .unknown
+            case .at(let known): .at(min(known, time))
+            case .never: .at(time)
+            }
+        }
+    }
+
+    private struct Shard: Sendable {
+        var due = Due.unknown
+        /// The time that the sweep which is out was told.
+        var asOf = Timestamp.zero
+        /// The earliest announcement since that sweep left: its answer may not know of it.
+        var announced: Timestamp?
+        var answeredAtTick: UInt64 = 0
+    }
+
+    private let epoch: Epoch
+    private var shards: [Shard]
+    private var slots = WorkSlots<ShardID>(limit: PlannerLimits.sweepsInFlightMax)
+    private var now = Timestamp.zero
+    private var ticks: UInt64 = 0
+
+    init(epoch: Epoch, shardCount: Int) {
+        self.epoch = epoch
+        shards = [Shard](repeating: Shard(), count: shardCount)
+    }
+
+    /// Begins what is due. `now` is the time that is replicated with what is proposed now; it may step back.
+    mutating func tick(now: Timestamp, _ attempts: inout UInt64) -> [CoordinatorEffect] {
+        self.now = now
+        ticks += 1
+        slots.tick()
+        for position in shards.indices {
+            let quiet = ticks - shards[position].answeredAtTick
+            if quiet >= PlannerLimits.recheckTicks { shards[position].due = .unknown }
+            if shards[position].due.holds(at: now) { slots.want(ShardID(UInt16(position))) }
+        }
+        return start(&attempts)
+    }
+
+    /// A shard says that something became due earlier than it said, or that it has a new leader.
+    mutating func announced(
+        _ shard: ShardID,
+        dueAt: Timestamp,
+        _ attempts: inout UInt64
+    ) -> [CoordinatorEffect] {
+        let position = Int(shard.rawValue)
+        guard position < shards.count else { return [] }
+        if slots.isOut(shard) {
+            shards[position].announced = min(shards[position].announced ?? dueAt, dueAt)
+        }
+        shards[position].due = shards[position].due.earlier(dueAt)
+        guard shards[position].due.holds(at: now) else { return [] }
+        slots.want(shard)
+        return start(&attempts)
+    }
+
+    mutating func answered(
+        _ attempt: UInt64,
+        _ answer: ShardAnswer,
+        _ attempts: inout UInt64
+    ) -> [CoordinatorEffect] {
+        guard let shard = slots.key(of: attempt) else { return [] }
+        let position = Int(shard.rawValue)
+        guard case .page(let count, let more, let next) = answer else {
+            _ = slots.fail(attempt)
+            return start(&attempts)
+        }
+        shards[position].answeredAtTick = ticks
+        let asOf = shards[position].asOf
+        // Nothing done, yet something due at that time: nobody may do anything about it just now.
+        guard count > 0 || !(more || (next.map { $0 <= asOf } ?? false)) else {
+            _ = slots.fail(attempt)
+            return start(&attempts)
+        }
+        _ = slots.finish(attempt)
+        var due = next.map { Due.at($0) } ?? .never
+        if let announced = shards[position].announced { due = due.earlier(announced) }
+        if more { due = .unknown }
+        shards[position].due = due
+        // Behind those that wait already: one shard's long page can't hold up another's first.
+        if due.holds(at: now) { slots.want(shard) }
+        return start(&attempts)
+    }
+
+    private mutating func start(_ attempts: inout UInt64) -> [CoordinatorEffect] {
+        slots.start(&attempts).map { shard, attempt in
+            let position = Int(shard.rawValue)
+            shards[position].asOf = now
+            shards[position].announced = nil
+            return .tell(
+                shard,
+                .sweep(epoch: epoch, asOf: now, limit: PlannerLimits.pageCasesMax),
+                Errand(planner: .sweep, attempt: attempt)
+            )
+        }
+    }
+}
