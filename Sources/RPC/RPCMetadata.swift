@@ -1,0 +1,89 @@
+/// What travels beside messages: names with ASCII values, or bytes where a name ends with `-bin`.
+///
+/// Names are in lower case; a name may come several times; the order is kept.
+public struct RPCMetadata: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+    /// One value.
+    public enum Content: Sendable, Equatable {
+        /// Printable ASCII.
+        case text(String)
+        /// Any bytes; base64 on the wire.
+        case bytes([UInt8])
+    }
+
+    /// One name with one value.
+    public struct Entry: Sendable, Equatable {
+        /// In lower case.
+        public let name: String
+        /// Text, or bytes if the name ends with `-bin`.
+        public let value: Content
+    }
+
+    /// In order.
+    public private(set) var entries: [Entry] = []
+
+    /// None.
+    public init() {}
+
+    /// Text values.
+    public init(dictionaryLiteral elements: (String, String)...) {
+        for (name, value) in elements { add(name, value) }
+    }
+
+    /// Whether there is nothing.
+    public var isEmpty: Bool { entries.isEmpty }
+
+    /// Adds a text value. A name of bytes (`-bin`) takes its UTF-8.
+    public mutating func add(_ name: String, _ value: String) {
+        let name = name.lowercased()
+        entries.append(
+            Entry(
+                name: name,
+                value: name.hasSuffix("-bin") ? .bytes(Array(value.utf8)) : .text(value)
+            )
+        )
+    }
+
+    /// Adds bytes; the name must end with `-bin`.
+    public mutating func add(_ name: String, bytes: [UInt8]) {
+        let name = name.lowercased()
+        precondition(name.hasSuffix("-bin"), "a name of bytes ends with -bin")
+        entries.append(Entry(name: name, value: .bytes(bytes)))
+    }
+
+    /// The first text value of a name; setting replaces all of them.
+    public subscript(_ name: String) -> String? {
+        get {
+            for entry in entries where entry.name == name {
+                if case .text(let text) = entry.value { return text }
+            }
+            return nil
+        }
+        set {
+            entries.removeAll { $0.name == name }
+            if let newValue { add(name, newValue) }
+        }
+    }
+
+    /// All text values of a name.
+    public func all(_ name: String) -> [String] {
+        entries.compactMap { entry in
+            guard entry.name == name, case .text(let text) = entry.value else { return nil }
+            return text
+        }
+    }
+
+    /// The first bytes of a name.
+    public func bytes(_ name: String) -> [UInt8]? {
+        for entry in entries where entry.name == name {
+            if case .bytes(let bytes) = entry.value { return bytes }
+        }
+        return nil
+    }
+
+    /// These entries followed by others.
+    public func merging(_ other: RPCMetadata) -> RPCMetadata {
+        var merged = self
+        merged.entries.append(contentsOf: other.entries)
+        return merged
+    }
+}

@@ -1,0 +1,129 @@
+import HTTP2Transport
+import NIOCore
+import RPC
+import Testing
+
+/// Calls of each kind, over each kind of connection.
+@Suite(.timeLimit(.minutes(2)))
+struct CallTests {
+    @Test(arguments: Security.allCases)
+    func unary(security: Security) async throws {
+        try await Harness.run(security) { harness in
+            for size in [0, 1, 5, 1_000, 16_384, 16_385, 70_000, 3_000_000] {
+                let message = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+                let reply = try await harness.client.unary(Echo.unary, message)
+                #expect(reply.message == message, "\(size) bytes")
+            }
+        }
+    }
+
+    @Test func metadata() async throws {
+        try await Harness.run { harness in
+            var metadata: RPCMetadata = ["echo": "a b", "authorization": "secret"]
+            metadata.add("echo-bin", bytes: [0, 1, 255])
+            let reply = try await harness.client.unary(Echo.unary, [1], metadata: metadata)
+            #expect(reply.trailers["echo"] == "a b")
+            #expect(reply.trailers.bytes("echo-bin") == [0, 1, 255])
+        }
+    }
+
+    @Test(arguments: Security.allCases)
+    func peer(security: Security) async throws {
+        try await Harness.run(security) { harness in
+            let reply = try await harness.client.unary(Echo.peer, [])
+            let text = String(decoding: reply.message, as: UTF8.self)
+            switch security {
+            case .plain: #expect(text == "- [] true false")
+            case .tls: #expect(text == "- [] true true")
+            case .mutualTLS: #expect(text == "agent [\"case://client/7\"] true true")
+            }
+        }
+    }
+
+    @Test func statusAndItsDetail() async throws {
+        try await Harness.run { harness in
+            let failed = await status { () throws(RPCStatus) in
+                try await harness.client.unary(Echo.fail, [])
+            }
+            #expect(failed?.code == .aborted)
+            #expect(failed?.message == "väry %bad\n")
+            #expect(failed?.metadata["retry"] == "no")
+            let missing = await status { () throws(RPCStatus) in
+                try await harness.client.unary("/test.Echo/Nothing", [])
+            }
+            #expect(missing?.code == .unimplemented)
+            let dropped = await status { () throws(RPCStatus) in
+                try await harness.client.unary(Echo.drop, [])
+            }
+            #expect(dropped?.code == .internalError)
+        }
+    }
+
+    @Test(arguments: Security.allCases)
+    func manyAtOnce(security: Security) async throws {
+        try await Harness.run(security) { harness in
+            // More than the server lets open at once: the rest waits in the client.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<2_000 {
+                    group.addTask {
+                        let message = Array("\(number)".utf8)
+                        let reply = try await harness.client.unary(Echo.unary, message)
+                        #expect(reply.message == message)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test(arguments: Security.allCases)
+    func serverStreaming(security: Security) async throws {
+        try await Harness.run(security) { harness in
+            var received: [[UInt8]] = []
+            for try await message in harness.client.serverStream(Echo.count, [200]).messages {
+                received.append(message)
+            }
+            #expect(received == (0..<200).map { [UInt8($0)] })
+        }
+    }
+
+    @Test(arguments: Security.allCases)
+    func bothWays(security: Security) async throws {
+        try await Harness.run(security) { harness in
+            for path in [Echo.chat, Echo.push] {
+                let call = harness.client.stream(path)
+                var messages = call.messages.makeAsyncIterator()
+                for number in 0..<100 {
+                    let message = [UInt8](repeating: UInt8(number), count: number * 1_000)
+                    try await call.writer.send(message)
+                    #expect(try await messages.next() == message, "\(path) \(number)")
+                }
+                call.writer.finish()
+                #expect(try await messages.next() == nil)
+            }
+        }
+    }
+
+    @Test func clientStreaming() async throws {
+        try await Harness.run { harness in
+            let call = harness.client.stream(Echo.sum)
+            for _ in 0..<300 { try await call.writer.send([UInt8](repeating: 1, count: 20_000)) }
+            call.writer.finish()
+            var messages = call.messages.makeAsyncIterator()
+            #expect(try await messages.next() == Array("6000000".utf8))
+            #expect(try await messages.next() == nil)
+        }
+    }
+
+    @Test func slowReaderIsNotFlooded() async throws {
+        try await Harness.run { harness in
+            let call = harness.client.serverStream(Echo.flood, [])
+            var messages = call.messages.makeAsyncIterator()
+            for _ in 0..<500 { #expect(try await messages.next()?.count == 10_000) }
+            // The other streams of the connection go on meanwhile.
+            let reply = try await harness.client.unary(Echo.unary, [1])
+            #expect(reply.message == [1])
+            call.cancel()
+        }
+    }
+}

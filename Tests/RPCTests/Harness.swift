@@ -1,0 +1,304 @@
+import HTTP2Transport
+import NIOCore
+import NIOPosix
+import RPC
+import Synchronization
+import Testing
+
+/// How the connections of a test are secured.
+enum Security: CaseIterable, Sendable {
+    case plain
+    case tls
+    case mutualTLS
+}
+
+/// One authority for all tests, with a server's and a client's certificate.
+struct Certificates {
+    let authority: CertificateAuthority
+    let server: IssuedCertificate
+    let client: IssuedCertificate
+
+    init() throws {
+        authority = try CertificateAuthority.make(commonName: "test authority", days: 2)
+        server = try authority.issue(
+            CertificateRequest(
+                commonName: "node-1",
+                dnsNames: ["localhost"],
+                addresses: ["127.0.0.1"],
+                usage: .both,
+                days: 1
+            )
+        )
+        client = try authority.issue(
+            CertificateRequest(
+                commonName: "agent",
+                dnsNames: ["agent.test"],
+                uris: ["case://client/7"],
+                usage: .client,
+                days: 1
+            )
+        )
+    }
+
+    func serverContext(_ security: Security) throws -> TLSContext? {
+        switch security {
+        case .plain: nil
+        case .tls:
+            try TLSContext(
+                .server(
+                    certificate: .bytes(server.certificatePEM),
+                    key: .bytes(server.keyPEM)
+                )
+            )
+        case .mutualTLS:
+            try TLSContext(
+                .server(
+                    certificate: .bytes(server.certificatePEM),
+                    key: .bytes(server.keyPEM),
+                    clientRoots: .bytes(authority.certificatePEM),
+                    clients: .required
+                )
+            )
+        }
+    }
+
+    func clientContext(_ security: Security) throws -> TLSContext? {
+        switch security {
+        case .plain: nil
+        case .tls: try TLSContext(.client(roots: .bytes(authority.certificatePEM)))
+        case .mutualTLS:
+            try TLSContext(
+                .client(
+                    roots: .bytes(authority.certificatePEM),
+                    certificate: .bytes(client.certificatePEM),
+                    key: .bytes(client.keyPEM)
+                )
+            )
+        }
+    }
+}
+
+/// A server of the echo service and a client for it, on loops of their own.
+struct Harness {
+    let group: MultiThreadedEventLoopGroup
+    let server: RPCServer
+    let client: RPCClient
+    let echo: Echo
+
+    /// Runs a test between start and a full stop; nothing outlives it.
+    static func run(
+        _ security: Security = .plain,
+        server adjustServer: (inout RPCServer.Configuration) -> Void = { _ in },
+        client adjustClient: (inout RPCClient.Configuration) -> Void = { _ in },
+        _ body: (Harness) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let certificates = try Certificates()
+        let echo = Echo()
+        var configuration = RPCServer.Configuration(
+            host: "127.0.0.1",
+            port: 0,
+            tls: try certificates.serverContext(security)
+        )
+        adjustServer(&configuration)
+        let server = try await RPCServer.start(configuration, router: echo.router(), group: group)
+        var clientConfiguration = RPCClient.Configuration(
+            targets: [RPCTarget(host: "127.0.0.1", port: server.port)],
+            tls: try certificates.clientContext(security)
+        )
+        adjustClient(&clientConfiguration)
+        let client = RPCClient(clientConfiguration, group: group)
+        let harness = Harness(group: group, server: server, client: client, echo: echo)
+        do {
+            try await body(harness)
+        } catch {
+            await harness.stop()
+            throw error
+        }
+        await harness.stop()
+    }
+
+    private func stop() async {
+        echo.releaseHeld()
+        await client.shutdown(within: .seconds(2))
+        await server.drain(within: .seconds(2))
+        do {
+            try await group.shutdownGracefully()
+        } catch {
+            Issue.record("the event loops did not stop: \(error)")
+        }
+    }
+}
+
+/// The service under test.
+final class Echo: Sendable {
+    private struct State {
+        var held: [UnaryCall] = []
+        var cancelled = 0
+        var heldWaiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var cancelWaiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    static let unary = "/test.Echo/Unary"
+    static let hold = "/test.Echo/Hold"
+    static let fail = "/test.Echo/Fail"
+    static let peer = "/test.Echo/Peer"
+    static let drop = "/test.Echo/Drop"
+    static let count = "/test.Echo/Count"
+    static let flood = "/test.Echo/Flood"
+    static let chat = "/test.Echo/Chat"
+    static let push = "/test.Echo/Push"
+    static let sum = "/test.Echo/Sum"
+    static let stuck = "/test.Echo/Stuck"
+
+    private let state = Mutex(State())
+
+    func router() -> RPCRouter {
+        var router = RPCRouter()
+        router.unary(Self.unary) { call in
+            var trailers = RPCMetadata()
+            if let echo = call.context.metadata["echo"] { trailers["echo"] = echo }
+            if let bytes = call.context.metadata.bytes("echo-bin") {
+                trailers.add("echo-bin", bytes: bytes)
+            }
+            call.complete(call.message, metadata: trailers)
+        }
+        router.unary(Self.hold) { call in
+            call.context.onCancel { self.noteCancel() }
+            self.hold(call)
+        }
+        router.unary(Self.fail) { call in
+            call.fail(
+                RPCStatus(.aborted, "väry %bad\n", metadata: ["retry": "no"])
+            )
+        }
+        router.unary(Self.peer) { call in
+            let peer = call.context.peer
+            let text =
+                "\(peer.identity?.commonName ?? "-") \(peer.identity?.uris ?? []) "
+                + "\(peer.isLoopback) \(peer.isEncrypted)"
+            call.complete(Array(text.utf8))
+        }
+        router.unary(Self.drop) { _ in }
+        router.serverStream(Self.count) { call in
+            for index in 0..<(call.message.first ?? 0) { call.writer.write([index]) }
+            call.writer.finish(metadata: ["counted": "yes"])
+        }
+        // Writes for ever, as fast as it is let.
+        router.serverStream(Self.flood) { call in
+            let piece = [UInt8](repeating: 7, count: 10_000)
+            let task = Task {
+                while true { try await call.writer.send(piece) }
+            }
+            call.context.onCancel { task.cancel() }
+        }
+        router.stream(Self.chat) { call in
+            Task {
+                do throws(RPCStatus) {
+                    for try await message in call.messages { try await call.writer.send(message) }
+                    call.writer.finish()
+                } catch {
+                    call.writer.finish(error)
+                }
+            }
+        }
+        router.stream(Self.push) { call in
+            call.messages.receive { inbound in
+                switch inbound {
+                case .message(let message): call.writer.write(message)
+                case .end: call.writer.finish()
+                case .failed(let status): call.writer.finish(status)
+                }
+            }
+        }
+        router.stream(Self.sum) { call in
+            Task {
+                var bytes = 0
+                do throws(RPCStatus) {
+                    for try await message in call.messages { bytes += message.count }
+                    call.writer.write(Array("\(bytes)".utf8))
+                    call.writer.finish()
+                } catch {
+                    call.writer.finish(error)
+                }
+            }
+        }
+        // Takes the call and reads nothing until it is cancelled.
+        router.stream(Self.stuck) { call in
+            call.context.onCancel {
+                self.noteCancel()
+                call.writer.finish(RPCStatus(.cancelled))
+            }
+        }
+        return router
+    }
+
+    private func hold(_ call: UnaryCall) {
+        let woken = state.withLock { state in
+            state.held.append(call)
+            let count = state.held.count
+            let woken = state.heldWaiters.filter { $0.count <= count }
+            state.heldWaiters.removeAll { $0.count <= count }
+            return woken
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    private func noteCancel() {
+        let woken = state.withLock { state in
+            state.cancelled += 1
+            let count = state.cancelled
+            let woken = state.cancelWaiters.filter { $0.count <= count }
+            state.cancelWaiters.removeAll { $0.count <= count }
+            return woken
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Waits until so many calls of `hold` are held.
+    func waitHeld(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.held.count >= count { return true }
+                state.heldWaiters.append((count, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    /// Waits until so many calls heard of their cancellation.
+    func waitCancelled(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.cancelled >= count { return true }
+                state.cancelWaiters.append((count, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    var heldCount: Int { state.withLock { $0.held.count } }
+
+    /// Answers all held calls with their own messages.
+    func releaseHeld() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+        for call in held { call.complete(call.message) }
+    }
+}
+
+/// The status that an operation fails with; nil if it does not.
+func status<Result>(
+    _ operation: () async throws(RPCStatus) -> Result
+) async -> RPCStatus? {
+    do {
+        _ = try await operation()
+        return nil
+    } catch {
+        return error
+    }
+}
