@@ -7,6 +7,10 @@ public enum PlannerLimits {
     /// Ticks that a page, or a proposal, may take before it counts as lost: about four round trips through a
     /// busy shard; a repeat does no harm.
     public static let timeoutTicks: UInt64 = 20
+    /// Milliseconds after which a shard's command must not be proposed any more: the deadline that the shell gives it,
+    /// on whichever node. Half of what a try may take, so that a leaving that was given up can't arrive after the
+    /// return that was sent next (what was proposed before, a log keeps in order).
+    public static let tellMillisecondsMax: Int64 = 1_000
     /// Ticks of rest after a failed try: doubled from one with each further failure, up to this; a shard that
     /// has a leader again is asked within half a second.
     public static let restTicksMax: UInt64 = 5
