@@ -38,6 +38,11 @@ public enum IntakeLimits {
     public static let referencesMax = 100
     /// Recipients that can choose a queue.
     public static let recipientsMax = 100
+    /// Colons in an address field that can open a group; further ones are read as white space.
+    static let addressColonsMax = 64
+    /// The same for a field of a part or of a mail within the mail, where the body is then not
+    /// taken apart; address lists of real mail have a handful.
+    static let partFieldColonsMax = 200
     /// Attachments named on a contact.
     public static let attachmentsMax = 256
 

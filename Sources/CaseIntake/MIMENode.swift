@@ -59,33 +59,3 @@ struct MIMELeaf {
 
     var isHTML: Bool { mediaType == "text/html" || mediaType == "application/xhtml+xml" }
 }
-
-/// Refuses to take apart what would cost far more memory than it has bytes: each boundary becomes
-/// an object of the MIME library, and so does each header field of a part.
-enum StructureGuard {
-    static func isAffordable(_ body: ArraySlice<UInt8>) -> Bool {
-        var boundaryLines = 0
-        var headerLikeLines = 0
-        var position = body.startIndex
-        while position < body.endIndex {
-            let end = body[position...].firstIndex(of: 10) ?? body.endIndex
-            let line = body[position..<end]
-            if line.starts(with: [45, 45]) {
-                boundaryLines += 1
-            } else if isHeaderLike(line) {
-                headerLikeLines += 1
-            }
-            position = end + 1
-        }
-        return boundaryLines <= IntakeLimits.boundaryLinesMax
-            && headerLikeLines <= IntakeLimits.headerLikeLinesMax
-    }
-
-    private static func isHeaderLike(_ line: ArraySlice<UInt8>) -> Bool {
-        for byte in line {
-            if byte == UInt8(ascii: ":") { return true }
-            if byte <= 32 || byte >= 127 { return false }
-        }
-        return false
-    }
-}

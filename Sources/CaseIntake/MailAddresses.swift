@@ -51,12 +51,25 @@ enum MailAddresses {
 
     private static func parse(_ text: String) -> [Mailbox] {
         MIMEReader.initialize
-        let withoutZero = text.utf8.contains(0) ? text.filter { $0 != "\0" } : text
-        guard let list = internet_address_list_parse(nil, withoutZero) else { return [] }
+        guard let list = internet_address_list_parse(nil, withoutTraps(text)) else { return [] }
         defer { cgmime_unref(list) }
         var found: [Mailbox] = []
         collect(list, depth: 0, into: &found)
         return found
+    }
+
+    /// Without zero bytes, which would end the text, and with few colons: each can open a group
+    /// within the last one, and the MIME library takes a stack frame for each.
+    private static func withoutTraps(_ text: String) -> String {
+        var colons = 0
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 where byte != 0 {
+            if byte == UInt8(ascii: ":") { colons += 1 }
+            let isSurplus = byte == UInt8(ascii: ":") && colons > IntakeLimits.addressColonsMax
+            bytes.append(isSurplus ? UInt8(ascii: " ") : byte)
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func collect(

@@ -6,6 +6,7 @@ import Testing
 struct SampleMailTests {
     struct Expectation: Sendable, CustomStringConvertible {
         var file: String
+        /// The beginning of the title.
         var title: String
         var name: String
         var address: String
@@ -54,7 +55,7 @@ struct SampleMailTests {
         ),
         .init(
             file: "mail_test_9.eml",
-            title: "我把镜头拉近些，你们看看这个是什么屄，这种场合自然少不了内射",
+            title: "我把镜头拉近些，你们看看",
             name: "xwfcpggy",
             address: "zyb@sgis.com.cn",
             key: "5AF385F77A53C2509D46E44914A76433@ljhw",
@@ -80,7 +81,7 @@ struct SampleMailTests {
     func isReadWhole(expected: Expectation) throws {
         let bytes = try Fixtures.sample(expected.file)
         let contact = try MailParser.parse(bytes)
-        #expect(contact.title == expected.title)
+        #expect(contact.title.hasPrefix(expected.title))
         #expect(contact.sender.displayName == expected.name)
         #expect(contact.sender.address == ContactAddress(kind: .email, value: expected.address))
         #expect(contact.externalKey == expected.key ?? "sha256:\(contact.rawDigest)")
@@ -121,7 +122,9 @@ struct SampleMailTests {
     @Test func chinesePage() throws {
         let contact = try MailParser.parse(Fixtures.sample("mail_test_9.eml"))
         #expect(contact.text.hasPrefix("http://go2buy.com.cn/ 9065\n\n13:33:39 13:33:39\n\n我把镜头"))
-        #expect(contact.text.hasSuffix("这种场合自然少不了内射"))
+        // The subject comes in two encoded words, the first of them padded; the page ends with it.
+        #expect(contact.title.count == 30)
+        #expect(contact.text.hasSuffix(contact.title))
         #expect(contact.recipients.first?.value == "sherlock@dada.com")
         #expect(contact.recipients.count == 21)
     }
