@@ -1,0 +1,92 @@
+import CaseProtocol
+import NIOCore
+import RPC
+import SwiftProtobuf
+import Synchronization
+
+/// A thin client of a case cluster: typed calls, retries that are safe, a feed that finds its way
+/// back.
+///
+/// Every command goes out under an idempotency key, and every retry of it under the same one, so
+/// that it is carried out once however often it is sent. One client serves a whole program; it is
+/// safe from any thread, and its connections are opened when they are needed.
+///
+/// ```swift
+/// let client = try CaseClient(CaseClientConfiguration(endpoints: [try
+/// CaseEndpoint("127.0.0.1:7400")])) let receipt = try await client.create(.with { $0.message =
+/// "The door is stuck" }) try await client.execute(.assignToMe, on: receipt.caseID) await
+/// client.shutdown()
+/// ```
+public final class CaseClient: Sendable {
+    /// As given at the start.
+    public let configuration: CaseClientConfiguration
+    let nodes: Nodes
+    private let random: Mutex<any RandomNumberGenerator & Sendable>
+
+    /// Checks the configuration and reads its files; connects to nothing yet.
+    /// - Throws: kind `misconfigured`, with what to mend.
+    public init(_ configuration: CaseClientConfiguration) throws(CaseClientError) {
+        guard configuration.deadline > .zero, configuration.attemptDeadline > .zero else {
+            throw .misconfigured("a deadline must be longer than nothing", field: "deadline")
+        }
+        _ = try Self.metadata(configuration.token)
+        self.configuration = configuration
+        nodes = try Nodes(configuration)
+        random = Mutex(configuration.random)
+    }
+
+    /// Closes all connections; calls that still run fail.
+    public func shutdown() async { await nodes.shutdown() }
+
+    /// A fresh idempotency key: 128 random bits in 32 hexadecimal digits.
+    public func makeKey() -> String {
+        let (high, low) = random.withLock { random in
+            (
+                UInt64.random(in: .min ... .max, using: &random),
+                UInt64.random(in: .min ... .max, using: &random)
+            )
+        }
+        return hexadecimal(high) + hexadecimal(low)
+    }
+
+    func pause(afterAttempt attempt: Int, advised: Duration?) -> Duration {
+        random.withLock { random in
+            configuration.retry.pause(afterAttempt: attempt, advised: advised, random: &random)
+        }
+    }
+
+    /// What goes with a call. A token with a line break in it would be a header of its own.
+    static func metadata(_ token: String?) throws(CaseClientError) -> RPCMetadata {
+        guard let token else { return [:] }
+        guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw .misconfigured(
+                "the token is empty or has characters that no token has",
+                field: "token"
+            )
+        }
+        return ["authorization": "Bearer \(token)"]
+    }
+
+    private func hexadecimal(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// What may differ from call to call.
+public struct CaseCallOptions: Sendable, Hashable {
+    /// The idempotency key of a command; nil for a fresh one. Give it to carry on with a command
+    /// that an earlier run of the program began. At most 1,000 bytes.
+    public var idempotencyKey: String?
+    /// Instead of the configuration's deadline.
+    public var deadline: Duration?
+    /// Instead of the configuration's token: for a program that acts for many over one connection.
+    public var token: String?
+
+    /// Puts options together.
+    public init(idempotencyKey: String? = nil, deadline: Duration? = nil, token: String? = nil) {
+        self.idempotencyKey = idempotencyKey
+        self.deadline = deadline
+        self.token = token
+    }
+}
