@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import HTTP2Transport
+
+/// Certificates for a cluster of one's own.
+struct TLSCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tls",
+        abstract: "Make and look at certificates. Needs no cluster.",
+        subcommands: [Init.self, Show.self]
+    )
+
+    /// `tls init`.
+    struct Init: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "init",
+            abstract: "Make a certificate authority, a node's and a client's certificate.",
+            discussion: """
+                Writes ca.pem, ca.key, node.pem, node.key, client.pem and client.key; keys are readable by
+                their owner alone. Nothing is overwritten. Nodes trust whoever this authority signed for, so
+                keep ca.key off them; it is needed again to add nodes only.
+
+                EXAMPLES
+                  casectl tls init --directory casenode-data/tls
+                  casectl tls init --directory tls --hosts case1.example.com,case2.example.com,10.0.0.7
+                """
+        )
+
+        @Option(help: "Where to; made if it is not there.")
+        var directory: String
+
+        @Option(help: "Names and addresses under which nodes are reached, separated by commas.")
+        var hosts: String = "localhost,127.0.0.1,::1"
+
+        @Option(help: "Valid for so many days, 1 to 3,650.")
+        var days: Int = 825
+
+        @Option(help: "A name for the authority.")
+        var name: String = "CaseCluster CA"
+
+        func validate() throws {
+            guard (1...3_650).contains(days) else { throw ValidationError("--days: 1 to 3,650") }
+            guard !hostList.isEmpty else { throw ValidationError("--hosts: name at least one") }
+        }
+
+        private var hostList: [String] {
+            hosts.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+                .filter { !$0.isEmpty }
+        }
+
+        func run() async throws {
+            try Session.local {
+                let kit = CertificateKit(directory: directory)
+                try kit.write(hosts: hostList, days: days, authority: name)
+                for file in CertificateKit.fileNames {
+                    try Terminal.write("\(directory)/\(file)\n")
+                }
+            }
+        }
+    }
+
+    /// `tls show`.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "show",
+            abstract: "Show whom a certificate names, and until when."
+        )
+
+        @Argument(help: "A PEM file.", completion: .file())
+        var file: String
+
+        @Option(help: "A table for people, or JSON for programs.")
+        var output: OutputFormat = .table
+
+        func run() async throws {
+            try Session.local {
+                let summaries = try CertificateSummary.read(file)
+                for (index, summary) in summaries.enumerated() {
+                    switch output {
+                    case .json: try Terminal.write(summary.json.text + "\n")
+                    case .table: try Terminal.write((index > 0 ? "\n" : "") + summary.text)
+                    }
+                }
+            }
+        }
+    }
+}
