@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // Arrows point down only: a target lists what stands below it, and `swift build
@@ -10,10 +10,18 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
-let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle",
     package: "swift-service-lifecycle"
+)
+
+let configuration: Target.Dependency = .product(
+    name: "Configuration",
+    package: "swift-configuration"
 )
 
 let systemLibraries: [Target] = [
@@ -45,7 +53,9 @@ let shellTargets: [Target] = [
     ),
     .target(
         name: "RPC",
-        dependencies: ["HTTP2Transport", "CaseProtocol", "ClusterPrimitives", protobuf, nio, nioPosix]
+        dependencies: [
+            "HTTP2Transport", "CaseProtocol", "ClusterPrimitives", protobuf, nio, nioPosix,
+        ]
     ),
     .target(name: "ReplicationLog", dependencies: ["ClusterPrimitives", "RaftCore"]),
     .target(
@@ -64,15 +74,88 @@ let shellTargets: [Target] = [
     ),
     .target(
         name: "CaseClient",
-        dependencies: ["ClusterPrimitives", "CaseModel", "CaseProtocol", "HTTP2Transport", "RPC", nio, nioPosix, protobuf]
+        dependencies: [
+            "ClusterPrimitives", "CaseModel", "CaseProtocol", "HTTP2Transport", "RPC", nio,
+            nioPosix,
+            protobuf,
+        ]
     ),
 ]
 
 let programs: [Target] = [
-    .executableTarget(name: "casenode", dependencies: ["CaseNode", arguments, logging]),
-    .executableTarget(name: "casectl", dependencies: ["CaseClient", "CaseProtocol", "HTTP2Transport", arguments, protobuf]),
-    .executableTarget(name: "casebench", dependencies: ["CaseClient", arguments]),
+    .executableTarget(
+        name: "casenode",
+        dependencies: ["CaseNode", arguments, configuration, logging, lifecycle]
+    ),
+    .executableTarget(
+        name: "casectl",
+        dependencies: [
+            "CaseClient", "CaseProtocol", "CaseModel", "ClusterPrimitives", "HTTP2Transport",
+            arguments,
+            protobuf,
+        ]
+    ),
+    .executableTarget(
+        name: "casebench",
+        dependencies: ["CaseClient", "CaseProtocol", "ClusterPrimitives", arguments]
+    ),
 ]
+
+let tests: [Target] = [
+    .executableTarget(
+        name: "casenode-control",
+        dependencies: ["CaseNode", "ReplicationLog", logging, lifecycle],
+        path: "Tests/ControlNode"
+    ),
+    .testTarget(
+        name: "ProcessTests",
+        dependencies: [
+            "CaseClient", "CaseProtocol", "ClusterPrimitives", "ReplicationLog", "casenode",
+            "casenode-control", "casectl",
+        ],
+        exclude: ["Python"]
+    ),
+    .testTarget(name: "ClusterPrimitivesTests", dependencies: ["ClusterPrimitives"]),
+    .testTarget(name: "CaseModelTests", dependencies: ["CaseModel", "ClusterPrimitives"]),
+    .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore", "ClusterPrimitives"]),
+    .testTarget(
+        name: "CoordinatorCoreTests",
+        dependencies: ["CoordinatorCore", "CaseModel", "ClusterPrimitives"]
+    ),
+    .testTarget(
+        name: "HTTP2TransportTests",
+        dependencies: ["HTTP2Transport", "COpenSSL", "CNghttp2", nio, nioPosix]
+    ),
+    .testTarget(
+        name: "RPCTests",
+        dependencies: [
+            "RPC", "HTTP2Transport", "CaseProtocol", "ClusterPrimitives", nio, nioPosix, protobuf,
+        ]
+    ),
+    .testTarget(
+        name: "ReplicationLogTests",
+        dependencies: ["ReplicationLog", "RaftCore", "ClusterPrimitives"]
+    ),
+    .testTarget(
+        name: "CaseStoreTests",
+        dependencies: [
+            "CaseStore", "CaseModel", "CoordinatorCore", "ClusterPrimitives", grdb, grdbSQLite,
+        ]
+    ),
+    .testTarget(name: "CaseIntakeTests", dependencies: ["CaseIntake", "ClusterPrimitives"]),
+    .testTarget(
+        name: "CaseClientTests",
+        dependencies: [
+            "CaseClient", "CaseProtocol", "CaseModel", "ClusterPrimitives", "HTTP2Transport", "RPC",
+            nio, nioPosix, protobuf, "casectl", "casebench",
+        ]
+    ),
+]
+
+// Deploy/test sets this: there a warning is an error.
+let settings: [SwiftSetting] =
+    Context.environment["CASECLUSTER_WARNINGS"] == "error" ? [.treatAllWarnings(as: .error)] : []
+for target in pureTargets + shellTargets + programs + tests { target.swiftSettings = settings }
 
 let package = Package(
     name: "CaseCluster",
@@ -88,9 +171,17 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git",
+            exact: "1.4.0",
+            traits: [.defaults, "YAML"]
+        ),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git",
+            exact: "2.13.0"
+        ),
     ],
-    targets: systemLibraries + pureTargets + shellTargets + programs,
+    targets: systemLibraries + pureTargets + shellTargets + programs + tests,
     swiftLanguageModes: [.v6]
 )

@@ -22,6 +22,57 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Whether an agent takes cases now.
+public nonisolated enum PBPresence: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not said: refused.
+  case unspecified // = 0
+
+  /// Takes cases.
+  case available // = 1
+
+  /// Back soon; takes none.
+  case away // = 2
+
+  /// Not at work. What everybody is until they say otherwise.
+  case offline // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .available
+    case 2: self = .away
+    case 3: self = .offline
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .available: return 1
+    case .away: return 2
+    case .offline: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [PBPresence] = [
+    .unspecified,
+    .available,
+    .away,
+    .offline,
+  ]
+
+}
+
 /// Somebody who can act.
 public nonisolated struct PBPrincipal: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -48,6 +99,9 @@ public nonisolated struct PBPrincipal: Sendable {
 
   /// A requester's verified numbers, E.164.
   public var phones: [String] = []
+
+  /// Whether they take cases now. Only read: SetPresence changes it.
+  public var presence: PBPresence = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -78,6 +132,26 @@ public nonisolated struct PBPutPrincipalRequest: Sendable {
   public init() {}
 
   fileprivate var _principal: PBPrincipal? = nil
+}
+
+/// A presence to be.
+public nonisolated struct PBSetPresenceRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// See CreateRequest.
+  public var idempotencyKey: String = String()
+
+  /// Whose; "me" or empty for the caller.
+  public var name: String = String()
+
+  /// What. Required.
+  public var presence: PBPresence = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// One name to act on.
@@ -361,9 +435,13 @@ public nonisolated struct PBListTokensResponse: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "casecluster.v1"
 
+nonisolated extension PBPresence: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PRESENCE_UNSPECIFIED\0\u{1}PRESENCE_AVAILABLE\0\u{1}PRESENCE_AWAY\0\u{1}PRESENCE_OFFLINE\0")
+}
+
 nonisolated extension PBPrincipal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Principal"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}role\0\u{3}display_name\0\u{1}teams\0\u{1}queues\0\u{1}addresses\0\u{1}phones\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}role\0\u{3}display_name\0\u{1}teams\0\u{1}queues\0\u{1}addresses\0\u{1}phones\0\u{1}presence\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -378,6 +456,7 @@ nonisolated extension PBPrincipal: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.queues) }()
       case 6: try { try decoder.decodeRepeatedStringField(value: &self.addresses) }()
       case 7: try { try decoder.decodeRepeatedStringField(value: &self.phones) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.presence) }()
       default: break
       }
     }
@@ -405,6 +484,9 @@ nonisolated extension PBPrincipal: SwiftProtobuf.Message, SwiftProtobuf._Message
     if !self.phones.isEmpty {
       try visitor.visitRepeatedStringField(value: self.phones, fieldNumber: 7)
     }
+    if self.presence != .unspecified {
+      try visitor.visitSingularEnumField(value: self.presence, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -416,6 +498,7 @@ nonisolated extension PBPrincipal: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.queues != rhs.queues {return false}
     if lhs.addresses != rhs.addresses {return false}
     if lhs.phones != rhs.phones {return false}
+    if lhs.presence != rhs.presence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -455,6 +538,46 @@ nonisolated extension PBPutPrincipalRequest: SwiftProtobuf.Message, SwiftProtobu
   public static func ==(lhs: PBPutPrincipalRequest, rhs: PBPutPrincipalRequest) -> Bool {
     if lhs.idempotencyKey != rhs.idempotencyKey {return false}
     if lhs._principal != rhs._principal {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBSetPresenceRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SetPresenceRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}idempotency_key\0\u{1}name\0\u{1}presence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.idempotencyKey) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.presence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.idempotencyKey.isEmpty {
+      try visitor.visitSingularStringField(value: self.idempotencyKey, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    if self.presence != .unspecified {
+      try visitor.visitSingularEnumField(value: self.presence, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBSetPresenceRequest, rhs: PBSetPresenceRequest) -> Bool {
+    if lhs.idempotencyKey != rhs.idempotencyKey {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.presence != rhs.presence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -867,7 +867,7 @@ public nonisolated struct PBEntry: Sendable {
   /// In which role.
   public var role: PBRole = .unspecified
 
-  /// The action, as casectl spells it: propose-solution.
+  /// The action that moved the case, as casectl spells it; empty where nothing moved.
   public var action: String = String()
 
   /// Only staff may read it.

@@ -1,0 +1,201 @@
+import CaseModel
+import CaseStore
+import ClusterPrimitives
+import CoordinatorCore
+import Foundation
+import HTTP2Transport
+import Logging
+import NIOCore
+import NIOPosix
+import RPC
+import RaftCore
+import ReplicaDriver
+import ReplicationLog
+import ServiceLifecycle
+import Synchronization
+
+/// One node: the data directory, the log, the replicas, the services, the coordinator.
+///
+/// Promises: what a client was told is accepted is in the log on stable storage; a failed sync or a failed
+/// apply ends the process (`NodeExit.storage`) before anything else is answered.
+public final class Node: Service, Sendable {
+    /// How long calls may go on after a stop was asked for, in seconds.
+    static let drainSeconds: Int64 = 10
+
+    /// The address that clients reach it at.
+    public let address: String
+    /// Where its first admin token stands.
+    public let adminTokenPath: String
+
+    private let configuration: NodeConfiguration
+    private let directory: DataDirectory
+    private let logger: Logger
+    private let group: MultiThreadedEventLoopGroup
+    private let readers: NIOThreadPool
+    private let log: LogWriter
+    private let lanes: [SerialLane]
+    private let checkpointLane: SerialLane
+    private let context: ServiceContext
+    private let coordinator: CoordinatorHost
+    private let server: RPCServer
+    private let phases: PhaseReport?
+
+    /// Opens or makes the data directory, recovers, founds a new cluster, and listens.
+    /// - Parameters:
+    ///   - configuration: what this process is told.
+    ///   - logFiles: the replication log's files; another file system is for tests.
+    ///   - logger: where it reports; ids only, never a case's content.
+    /// - Returns: the node, listening.
+    /// - Throws: typed errors that say what to do; nothing was changed where the directory is foreign or newer.
+    public static func start(
+        _ configuration: NodeConfiguration,
+        logFiles: any LogFileSystem = POSIXFileSystem(),
+        logger: Logger
+    ) async throws -> Node {
+        let directory = try DataDirectory(
+            path: configuration.dataDirectory,
+            newNodeID: NodeID(1),
+            newClusterID: ServiceContext.randomBytes(16)
+        )
+        let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
+        return try await Node(assembly)
+    }
+
+    private init(_ parts: NodeAssembly) async throws {
+        configuration = parts.configuration
+        directory = parts.directory
+        logger = parts.logger
+        group = parts.group
+        readers = parts.readers
+        log = parts.log
+        lanes = parts.lanes
+        checkpointLane = parts.checkpointLane
+        phases = parts.phases
+        adminTokenPath = directory.adminTokenPath
+        let startedAt = SystemClock.monotonicMilliseconds()
+        let system = try parts.makeSystem()
+        system.start(campaign: true)
+        try await Founding(parts: parts, system: system).run()
+        let shards = try parts.makeShards(count: system.machine.state.shardCount)
+        context = ServiceContext(
+            shards: shards,
+            system: system,
+            clock: parts.clock,
+            readers: parts.readers
+        )
+        coordinator = CoordinatorHost(context: context, node: directory.nodeID, logger: logger)
+        let coordinator = coordinator
+        let watch = WatchService(context: context) { shard, due in
+            coordinator.dueTimeSet(shard, due)
+        }
+        for shard in shards {
+            shard.machine.listen(watch)
+            shard.start(campaign: true)
+        }
+        var router = RPCRouter()
+        let cases = CasesService(context: context)
+        cases.register(in: &router)
+        ListService(cases: cases).register(in: &router)
+        watch.register(in: &router)
+        IntakeService(context: context).register(in: &router)
+        DirectoryService(context: context).register(in: &router)
+        ClusterService(
+            context: context,
+            node: directory.nodeID,
+            log: log,
+            startedAt: startedAt
+        ).register(in: &router)
+        let health = HealthService()
+        health.set("", serving: true)
+        for name in Self.services { health.set(name, serving: true) }
+        health.register(in: &router)
+        server = try await RPCServer.start(
+            RPCServer.Configuration(
+                host: configuration.listenHost,
+                port: configuration.listenPort,
+                tls: try NodeTLS.context(configuration, directory)
+            ),
+            router: router,
+            group: group
+        )
+        address = "\(configuration.listenHost):\(server.port)"
+        coordinator.start()
+    }
+
+    static let services = [
+        CasesService.name, IntakeService.name, DirectoryService.name, ClusterService.name,
+    ]
+
+    /// Serves until a graceful shutdown is asked for, then stops cleanly.
+    public func run() async throws {
+        let log = log
+        let marking = group.next().scheduleRepeatedTask(
+            initialDelay: .milliseconds(LogWriter.idleMarkMilliseconds),
+            delay: .milliseconds(LogWriter.idleMarkMilliseconds)
+        ) { _ in log.markIfIdle() }
+        try await gracefulShutdown()
+        marking.cancel()
+        await stop()
+    }
+
+    private func stop() async {
+        logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
+        coordinator.stop()
+        await server.drain(within: .seconds(Self.drainSeconds))
+        for shard in context.shards { shard.stop() }
+        context.system.stop()
+        do {
+            for lane in lanes { lane.close() }
+            checkpointLane.close()
+            log.close()
+            try await readers.shutdownGracefully()
+            for shard in context.shards { try shard.machine.close() }
+            try context.system.machine.close()
+            try await group.shutdownGracefully()
+        } catch {
+            logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
+        }
+        logger.info("stopped", metadata: ["node": "\(directory.nodeID)"])
+    }
+}
+
+/// The exit codes of `casenode`.
+public enum NodeExit {
+    /// The configuration or the data directory can't be used.
+    public static let configuration: Int32 = 78
+    /// A disk failed while the node ran: what it was doing has no answer.
+    public static let storage: Int32 = 74
+    /// The log or a store is damaged: nothing was started.
+    public static let damaged: Int32 = 65
+    /// Anything else.
+    public static let failure: Int32 = 1
+}
+
+extension NodeExit {
+    /// The exit code for an error that kept a node from starting or running.
+    public static func code(for error: any Error) -> Int32 {
+        switch error {
+        case is ConfigurationError, is DataDirectoryError, is TransportError: configuration
+        case let error as LogError: code(for: error)
+        case is RecoveryError, is RaftError: damaged
+        case let error as StoreError: code(for: error)
+        default: failure
+        }
+    }
+
+    private static func code(for error: LogError) -> Int32 {
+        switch error {
+        case .corrupted, .missing: damaged
+        case .newerFormat, .foreign, .locked, .invalidConfiguration: configuration
+        default: storage
+        }
+    }
+
+    private static func code(for error: StoreError) -> Int32 {
+        switch error {
+        case .corrupt, .undecodableCommand, .gap: damaged
+        case .foreignFile, .wrongShard, .newerFormat, .newerCommand: configuration
+        default: storage
+        }
+    }
+}

@@ -1,0 +1,242 @@
+import CaseModel
+import CaseProtocol
+import ClusterPrimitives
+import CoordinatorCore
+import RPC
+import RaftCore
+import Synchronization
+
+/// `casecluster.v1.Cluster`: state and settings.
+struct ClusterService: Sendable {
+    static let name = "casecluster.v1.Cluster"
+    /// Nights on a page where the caller does not say.
+    static let nightsDefault = 10
+    /// Nights on a page, at most.
+    static let nightsMax = 100
+
+    let context: ServiceContext
+    let node: NodeID
+    let log: LogWriter
+    let startedAt: Int64
+
+    func register(in router: inout RPCRouter) {
+        router.unary(path("Status"), PBStatusRequest.self, PBStatusResponse.self, calling: status)
+        router.unary(
+            path("GetSettings"),
+            PBGetSettingsRequest.self,
+            PBGetSettingsResponse.self,
+            calling: getSettings
+        )
+        router.unary(
+            path("SetSetting"),
+            PBSetSettingRequest.self,
+            PBSetSettingResponse.self,
+            calling: setSetting
+        )
+        router.unary(path("Nights"), PBNightsRequest.self, PBNightsResponse.self, calling: nights)
+    }
+
+    private func path(_ method: String) -> String { "/\(Self.name)/\(method)" }
+
+    private func staff(_ call: RPCContext) throws(WireError) -> Actor {
+        let actor = try context.authenticate(call)
+        guard actor.role != .requester else {
+            throw .forbidden(actor.role, needs: "staff or an admin")
+        }
+        return actor
+    }
+
+    // MARK: Status
+
+    @Sendable
+    private func status(_ request: PBStatusRequest, _ reply: MessageReply<PBStatusResponse>) {
+        do throws(WireError) {
+            _ = try staff(reply.context)
+        } catch { return reply.fail(RPCStatus(error)) }
+        let gather = StatusGather(count: context.shards.count + 1) { [self] groups in
+            log.segmentBytes { bytes in
+                reply.complete(response(groups, logBytes: bytes))
+            }
+        }
+        let now = context.clock.now()
+        let system = context.system
+        system.status { status in
+            var group = PBGroupStatus(status)
+            group.time = system.machine.time.rawValue
+            group.checkpointIndex = system.checkpointIndex.rawValue
+            gather.take(group)
+        }
+        for shard in context.shards {
+            shard.status { status in
+                var group = PBGroupStatus(status)
+                let state = shard.machine.store.state
+                group.time = max(state.shardTime, now).rawValue
+                group.checkpointIndex = shard.checkpointIndex.rawValue
+                group.casesByStatus = CaseStatus.allCases.map { state.count($0) }
+                gather.take(group)
+            }
+        }
+    }
+
+    private func response(_ groups: [PBGroupStatus], logBytes: UInt64) -> PBStatusResponse {
+        let state = context.system.machine.state
+        return PBStatusResponse.with {
+            $0.clusterID = Hex.encode(state.cluster?.id ?? [])
+            $0.nodeID = node.rawValue
+            $0.nodes = state.activeMembers.map { member in
+                PBNodeStatus.with {
+                    $0.nodeID = member.id.rawValue
+                    $0.address = member.clientAddress
+                    $0.alive = member.id == node
+                }
+            }
+            $0.groups = groups.sorted { $0.group < $1.group }
+            $0.coordinator = context.system.leadership.leader?.rawValue ?? 0
+            $0.incarnation = state.cluster?.incarnation ?? 0
+            $0.version = NodeVersion.text
+            $0.shardCount = UInt32(context.shards.count)
+            $0.directoryVersion = state.directoryVersion
+            $0.logBytes = logBytes
+            $0.uptimeMs = UInt64(max(0, SystemClock.monotonicMilliseconds() - startedAt))
+        }
+    }
+
+    // MARK: Settings
+
+    @Sendable
+    private func getSettings(
+        _ request: PBGetSettingsRequest,
+        _ reply: MessageReply<PBGetSettingsResponse>
+    ) {
+        do throws(WireError) {
+            _ = try staff(reply.context)
+        } catch { return reply.fail(RPCStatus(error)) }
+        let context = context
+        context.system.read { failure in
+            if let failure { return reply.fail(RPCStatus(WireError(failure))) }
+            let settings = context.system.machine.state.settings
+            reply.complete(
+                PBGetSettingsResponse.with {
+                    $0.settings = ClusterSettings.descriptions
+                        .map { PBSetting($0, in: settings) }
+                        .sorted { $0.name < $1.name }
+                }
+            )
+        }
+    }
+
+    @Sendable
+    private func setSetting(
+        _ request: PBSetSettingRequest,
+        _ reply: MessageReply<PBSetSettingResponse>
+    ) {
+        do throws(WireError) {
+            let actor = try context.authenticate(reply.context)
+            guard !request.name.isEmpty else {
+                throw WireError(RequestFault("name", "is required"))
+            }
+            if request.name == "zone" { try checkZone(request.value) }
+            var plain = request
+            plain.idempotencyKey = ""
+            let scope = try context.scope(
+                actor,
+                method: path("SetSetting"),
+                key: request.idempotencyKey,
+                request: plain
+            )
+            let command = SystemCommand.setSettings([NamedValue(request.name, request.value)])
+            let context = context
+            context.proposeSystem(command, by: actor, scope: scope) { result in
+                switch result {
+                case .failure(let error): reply.fail(RPCStatus(error))
+                case .success:
+                    let settings = context.system.machine.state.settings
+                    let row = ClusterSettings.descriptions.first { $0.name == request.name }
+                    reply.complete(
+                        PBSetSettingResponse.with {
+                            if let row { $0.setting = PBSetting(row, in: settings) }
+                        }
+                    )
+                }
+            }
+        } catch {
+            reply.fail(RPCStatus(error))
+        }
+    }
+
+    private func checkZone(_ name: String) throws(WireError) {
+        guard name.isEmpty || ZoneFiles.rules(named: name) != nil else {
+            throw WireError(RequestFault("zone", "this node's zone database does not have it"))
+        }
+    }
+
+    @Sendable
+    private func nights(_ request: PBNightsRequest, _ reply: MessageReply<PBNightsResponse>) {
+        do throws(WireError) {
+            _ = try staff(reply.context)
+            guard request.count <= Self.nightsMax else {
+                throw WireError(RequestFault("count", "must be at most \(Self.nightsMax)"))
+            }
+        } catch { return reply.fail(RPCStatus(error)) }
+        let count = request.count == 0 ? Self.nightsDefault : Int(request.count)
+        let context = context
+        context.system.read { failure in
+            if let failure { return reply.fail(RPCStatus(WireError(failure))) }
+            let nights = context.system.machine.state.nights.suffix(count).reversed()
+            reply.complete(
+                PBNightsResponse.with {
+                    $0.nights = nights.map { night in
+                        PBNight.with {
+                            $0.number = night.number
+                            $0.boundary = night.boundary.rawValue
+                            $0.shardsDone = UInt32(night.shardsDone.count)
+                            $0.finished = night.finishedAt != nil
+                        }
+                    }
+                }
+            )
+        }
+    }
+}
+
+extension PBGroupStatus {
+    init(_ status: RaftStatus) {
+        self.init()
+        group = status.group.rawValue
+        leader = status.lead.rawValue
+        term = status.term.rawValue
+        commitIndex = status.commit.rawValue
+        appliedIndex = status.applied.rawValue
+        voters = status.configuration.voters.voters.map(\.rawValue)
+    }
+}
+
+extension PBSetting {
+    init(_ row: ClusterSettings.Description, in settings: ClusterSettings) {
+        self.init()
+        name = row.name
+        value = settings.value(of: row.name) ?? ""
+        defaultValue = row.defaultValue
+        description_p = "\(row.purpose) Takes \(row.form)."
+    }
+}
+
+/// Collects the groups' states.
+private final class StatusGather: Sendable {
+    private let state: Mutex<(groups: [PBGroupStatus], missing: Int)>
+    private let reply: @Sendable ([PBGroupStatus]) -> Void
+
+    init(count: Int, reply: @escaping @Sendable ([PBGroupStatus]) -> Void) {
+        state = Mutex(([], count))
+        self.reply = reply
+    }
+
+    func take(_ group: PBGroupStatus) {
+        let all: [PBGroupStatus]? = state.withLock { state in
+            state.groups.append(group)
+            state.missing -= 1
+            return state.missing == 0 ? state.groups : nil
+        }
+        if let all { reply(all) }
+    }
+}

@@ -1,0 +1,182 @@
+import CaseModel
+import CaseProtocol
+import CaseStore
+import ClusterPrimitives
+import CoordinatorCore
+import NIOCore
+import NIOPosix
+import RPC
+import SwiftProtobuf
+
+/// What every service works with: the replicas, the directory, the clock, a pool for reads.
+final class ServiceContext: Sendable {
+    /// Jobs that may wait for a reader thread; more are refused as overload.
+    static let readJobsMax = 16_384
+
+    let shards: [ReplicaHost<ShardMachine>]
+    let system: ReplicaHost<SystemMachine>
+    let clock: SystemClock
+    let readers: NIOThreadPool
+
+    init(
+        shards: [ReplicaHost<ShardMachine>],
+        system: ReplicaHost<SystemMachine>,
+        clock: SystemClock,
+        readers: NIOThreadPool
+    ) {
+        precondition(!shards.isEmpty && shards.count <= ShardID.countMax)
+        self.shards = shards
+        self.system = system
+        self.clock = clock
+        self.readers = readers
+    }
+
+    /// The directory and settings, as of the last applied command of the system group.
+    var directory: DirectoryView { DirectoryView(state: system.machine.state) }
+
+    // MARK: Who calls
+
+    /// The caller, or the error to answer.
+    func authenticate(_ context: RPCContext) throws(WireError) -> Actor {
+        guard let header = context.metadata["authorization"] else { throw .unauthenticated }
+        let prefix = "Bearer "
+        guard header.count > prefix.count, header.prefix(prefix.count).lowercased() == "bearer "
+        else { throw .unauthenticated }
+        let hash = SHA256Digest(hashing: Array(header.utf8.dropFirst(prefix.utf8.count)))
+        guard var actor = system.machine.state.authenticate(tokenHash: hash, at: clock.now()) else {
+            throw .unauthenticated
+        }
+        actor.origin = context.peer.address
+        return actor
+    }
+
+    // MARK: Where a command goes
+
+    func shard(of scope: IdempotencyScope) -> ReplicaHost<ShardMachine> {
+        shards[Int(scope.digest.prefix64 % UInt64(shards.count))]
+    }
+
+    /// Nil for an id whose shard this cluster does not have.
+    func shard(of id: CaseID) -> ReplicaHost<ShardMachine>? {
+        let position = Int(id.shard.rawValue)
+        return position < shards.count ? shards[position] : nil
+    }
+
+    /// The scope of a call's key. A call without one gets a random key, and can't be repeated safely.
+    func scope(
+        _ actor: Actor,
+        method: String,
+        key: String,
+        request: some Message
+    ) throws(WireError) -> IdempotencyScope {
+        guard key.utf8.count <= CaseLimits.keyBytesMax else {
+            throw WireError(
+                RequestFault("idempotency_key", "has more than \(CaseLimits.keyBytesMax) bytes")
+            )
+        }
+        let bytes: [UInt8]
+        do {
+            bytes = try request.serializedBytes()
+        } catch {
+            throw WireError(RequestFault("request", "can't be encoded again: \(error)"))
+        }
+        return IdempotencyScope(
+            principal: actor.id,
+            method: method,
+            key: key.isEmpty ? Hex.encode(Self.randomBytes(16)) : key,
+            requestHash: SHA256Digest(hashing: bytes)
+        )
+    }
+
+    /// A command with what the directory says now.
+    func command(
+        _ actor: Actor,
+        target: CaseID?,
+        action: CaseAction,
+        expectedVersion: UInt64? = nil
+    ) -> CaseCommand {
+        let state = system.machine.state
+        var command = CaseCommand(
+            actor: actor,
+            target: target,
+            action: action,
+            expectedVersion: expectedVersion,
+            salt: Self.randomBytes(CaseLimits.saltBytes),
+            reopenWindow: state.settings.reopenWindow,
+            queuesWhereCommentPends: state.queuesWhereCommentPends
+        )
+        if case .escalate(_, .queue(let queue), _) = action {
+            command.escalationQueue = state.queueFacts(queue)
+        }
+        return command
+    }
+
+    static func randomBytes(_ count: Int) -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0) }
+        }
+        return Array(bytes.prefix(count))
+    }
+
+    // MARK: Reads
+
+    /// Runs a read on a reader thread once it is linearizable for the shard, and answers with its result.
+    func read<Value: Sendable>(
+        _ shard: ReplicaHost<ShardMachine>,
+        _ body: @escaping @Sendable (ShardReader) throws -> Value,
+        _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
+    ) {
+        shard.read { [readers] failure in
+            if let failure { return reply(.failure(WireError(failure))) }
+            readers.submit { state in
+                guard state == .active else { return reply(.failure(WireError(.stopping))) }
+                do {
+                    reply(
+                        .success(
+                            try shard.machine.store.read { reader throws(StoreError) in
+                                try Self.storeErrors { try body(reader) }
+                            }.get()
+                        )
+                    )
+                } catch let error as WireError {
+                    reply(.failure(error))
+                } catch {
+                    reply(.failure(.storage))
+                }
+            }
+        }
+    }
+
+    /// Keeps an error of the body's own apart from the store's.
+    private static func storeErrors<Value>(
+        _ body: () throws -> Value
+    ) throws(StoreError) -> Result<Value, any Error> {
+        do {
+            return .success(try body())
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// The directory as the protocol's mapping asks for it.
+struct DirectoryView: DirectoryLookup {
+    let state: SystemState
+
+    func queueFacts(named name: String) -> QueueFacts? {
+        name.isEmpty ? state.defaultQueueFacts : state.queueFacts(QueueID(name))
+    }
+
+    func agentFacts(named name: String) -> AgentFacts? { state.agentFacts(PrincipalID(name)) }
+
+    func requesterPrincipal(address: String, phone: String) -> PrincipalID? {
+        if !address.isEmpty { return state.requester(forAddress: address) }
+        if !phone.isEmpty { return state.requester(forPhone: phone) }
+        return nil
+    }
+}

@@ -1,0 +1,292 @@
+import CaseModel
+import CaseProtocol
+import CaseStore
+import ClusterPrimitives
+import NIOCore
+import RPC
+import SwiftProtobuf
+import Synchronization
+
+/// `casecluster.v1.Cases/Watch`: the shards' feeds as one stream, from a position, resumable.
+///
+/// A stream is driven by two things: a shard says that its feed grew, and the writer says that it drained.
+/// Rights are looked up anew for each batch, so that a revoked token ends its streams.
+final class WatchService: ShardListener {
+    /// Streams on one node at a time; each holds a position per shard.
+    static let streamsMax = 10_000
+    /// Feed items read at once from one shard.
+    static let batchMax = 256
+    /// Seconds between signs of life, which also move the token on.
+    static let heartbeatSeconds: Int64 = 15
+
+    private let context: ServiceContext
+    private let streams = Mutex<[UInt64: WatchStream]>([:])
+    private let counter = Mutex<UInt64>(0)
+    private let onDue: @Sendable (ShardID, Timestamp) -> Void
+
+    init(
+        context: ServiceContext,
+        onDue: @escaping @Sendable (ShardID, Timestamp) -> Void
+    ) {
+        self.context = context
+        self.onDue = onDue
+    }
+
+    func register(in router: inout RPCRouter) {
+        router.serverStream("/\(CasesService.name)/Watch") { [self] call in start(call) }
+    }
+
+    func shardChanged(_ shard: ShardID) {
+        for stream in streams.withLock({ Array($0.values) }) { stream.shardChanged(shard) }
+    }
+
+    func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { onDue(shard, due) }
+
+    private func start(_ call: ServerStreamCall) {
+        do throws(WireError) {
+            let request = try decode(call.message)
+            _ = try context.authenticate(call.context)
+            let only = try self.only(request.caseID)
+            guard request.resumeToken.isEmpty || !request.fromStart else {
+                throw WireError(RequestFault("from_start", "goes with an empty resume_token only"))
+            }
+            let incarnation = context.system.machine.state.cluster?.incarnation ?? 0
+            if request.resumeToken.isEmpty {
+                let fromStart = request.fromStart
+                context.readAll { _, reader in
+                    let state = try reader.state()
+                    return fromStart ? state.feedFloor : state.feedPosition
+                } _: { [self] result in
+                    switch result {
+                    case .success(let positions):
+                        let position = FeedPosition(incarnation: incarnation, positions: positions)
+                        follow(call, from: position, only: only)
+                    case .failure(let error): call.writer.finish(RPCStatus(error))
+                    }
+                }
+            } else {
+                let position = try FeedPosition(
+                    token: request.resumeToken,
+                    shardCount: context.shards.count
+                )
+                guard position.incarnation == incarnation else { throw WireError.feedTooOld }
+                follow(call, from: position, only: only)
+            }
+        } catch {
+            call.writer.finish(RPCStatus(error))
+        }
+    }
+
+    private func only(_ text: String) throws(WireError) -> CaseID? {
+        guard !text.isEmpty else { return nil }
+        do throws(RequestFault) {
+            return try CaseID(field: "case_id", text)
+        } catch { throw WireError(error) }
+    }
+
+    private func decode(_ bytes: [UInt8]) throws(WireError) -> PBWatchRequest {
+        do {
+            return try PBWatchRequest(serializedBytes: bytes)
+        } catch {
+            throw WireError(RequestFault("request", "is not a WatchRequest"))
+        }
+    }
+
+    private func follow(_ call: ServerStreamCall, from position: FeedPosition, only: CaseID?) {
+        let id = counter.withLock { counter in
+            counter += 1
+            return counter
+        }
+        let stream = WatchStream(context: context, call: call, position: position, only: only)
+        let isFull = streams.withLock { streams in
+            guard streams.count < Self.streamsMax else { return true }
+            streams[id] = stream
+            return false
+        }
+        guard !isFull else {
+            let error = WireError(.overloaded(inFlight: Self.streamsMax, limit: Self.streamsMax))
+            return call.writer.finish(RPCStatus(error))
+        }
+        call.context.onCancel { [self] in
+            streams.withLock { $0[id] = nil }
+            stream.end()
+        }
+        stream.begin { [self] in streams.withLock { $0[id] = nil } }
+    }
+}
+
+extension WireError {
+    /// The changes behind a position are no longer kept.
+    static let feedTooOld = WireError(
+        code: Code.outOfRange,
+        kind: "feed-too-old",
+        field: "resume_token",
+        message: "changes behind this token are no longer kept: list the cases, then watch anew"
+    )
+}
+
+/// One consumer.
+private final class WatchStream: Sendable {
+    private struct State {
+        var position: FeedPosition
+        var dirty: Set<Int>
+        var isPumping = false
+        var isOver = false
+        var onEnd: (@Sendable () -> Void)?
+    }
+
+    private let context: ServiceContext
+    private let call: ServerStreamCall
+    private let only: CaseID?
+    private let state: Mutex<State>
+
+    init(context: ServiceContext, call: ServerStreamCall, position: FeedPosition, only: CaseID?) {
+        self.context = context
+        self.call = call
+        self.only = only
+        state = Mutex(
+            State(position: position, dirty: Set(context.shards.indices))
+        )
+    }
+
+    /// Says where the stream begins, catches up, and follows.
+    func begin(onEnd: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onEnd = onEnd }
+        heartbeat()
+        scheduleHeartbeat()
+        pump()
+    }
+
+    func end() {
+        state.withLock { state in
+            state.isOver = true
+            state.onEnd = nil
+        }
+    }
+
+    func shardChanged(_ shard: ShardID) {
+        state.withLock { _ = $0.dirty.insert(Int(shard.rawValue)) }
+        pump()
+    }
+
+    private func finish(_ status: RPCStatus) {
+        let onEnd = state.withLock { state in
+            defer { state.onEnd = nil }
+            state.isOver = true
+            return state.onEnd
+        }
+        onEnd?()
+        call.writer.finish(status)
+    }
+
+    private func scheduleHeartbeat() {
+        call.context.eventLoop.scheduleTask(in: .seconds(WatchService.heartbeatSeconds)) {
+            [weak self] in
+            guard let self, !self.state.withLock({ $0.isOver }) else { return }
+            self.heartbeat()
+            self.scheduleHeartbeat()
+        }
+    }
+
+    private func heartbeat() {
+        let token = state.withLock { $0.position.token }
+        send(
+            PBWatchEvent.with {
+                $0.resumeToken = token
+                $0.heartbeat = true
+            }
+        )
+    }
+
+    /// One pump runs at a time, on a reader thread.
+    private func pump() {
+        let mustStart = state.withLock { state in
+            guard !state.isPumping, !state.isOver, !state.dirty.isEmpty else { return false }
+            state.isPumping = true
+            return true
+        }
+        guard mustStart else { return }
+        context.readers.submit { [self] jobState in
+            guard jobState == .active else { return finish(RPCStatus(WireError(.stopping))) }
+            run()
+        }
+    }
+
+    private func run() {
+        while true {
+            guard call.writer.isWritable else {
+                state.withLock { $0.isPumping = false }
+                call.writer.onDrained { [weak self] in self?.pump() }
+                return
+            }
+            let next: (shard: Int, after: UInt64)? = state.withLock { state in
+                guard !state.isOver, let shard = state.dirty.min() else {
+                    state.isPumping = false
+                    return nil
+                }
+                state.dirty.remove(shard)
+                return (shard, state.position.positions[shard])
+            }
+            guard let next else { return }
+            do {
+                try deliver(shard: next.shard, after: next.after)
+            } catch let error as WireError {
+                return finish(RPCStatus(error))
+            } catch {
+                return finish(RPCStatus(WireError.storage))
+            }
+        }
+    }
+
+    private func deliver(shard: Int, after: UInt64) throws {
+        let actor = try context.authenticate(call.context)
+        let page = try context.shards[shard].machine.store.read { reader throws(StoreError) in
+            try reader.feed(after: after, limit: WatchService.batchMax)
+        }
+        guard case .items(let items) = page else { throw WireError.feedTooOld }
+        for item in items {
+            let token = state.withLock { state in
+                state.position.positions[shard] = item.position
+                return state.position
+            }
+            if let only, item.caseID != only { continue }
+            switch item.view(for: actor) {
+            case .hidden: continue
+            case .gone:
+                send(
+                    PBWatchEvent.with {
+                        $0.resumeToken = token.token
+                        $0.caseID = item.caseID.description
+                        $0.gone = true
+                    }
+                )
+            case .changed: send(event(item, token.token))
+            }
+        }
+        if items.count == WatchService.batchMax { state.withLock { _ = $0.dirty.insert(shard) } }
+    }
+
+    private func event(_ item: FeedItem, _ token: String) -> PBWatchEvent {
+        PBWatchEvent.with {
+            $0.resumeToken = token
+            $0.caseID = item.caseID.description
+            $0.version = item.version
+            $0.at = item.at.rawValue
+            $0.action = item.action.label
+            $0.status = PBCaseStatus(item.after.status)
+            $0.owner = item.after.owner?.rawValue ?? ""
+            $0.actor = item.by.rawValue
+        }
+    }
+
+    private func send(_ event: PBWatchEvent) {
+        do {
+            // A consumer that is too slow is ended by the writer's own limit, with a typed status.
+            if case .closed = call.writer.write(try event.serializedBytes()) {
+                state.withLock { $0.isOver = true }
+            }
+        } catch {
+            finish(RPCStatus(.internalError, "an event can't be encoded"))
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import ClusterPrimitives
+import Foundation
+import Glibc
+
+/// Why a data directory can't be used. Nothing was changed in it.
+public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// There are files in it, and they are not ours.
+    case foreign(path: String)
+    /// Made by a newer program.
+    case newer(path: String, found: Int, known: Int)
+    /// Another process uses it.
+    case inUse(path: String)
+    /// Its identity can't be read.
+    case damaged(path: String, reason: String)
+    /// The system said no.
+    case io(path: String, reason: String)
+
+    /// For people: what is wrong and what to do.
+    public var description: String {
+        switch self {
+        case .foreign(let path):
+            "\(path) holds files of something else: give an empty directory with --data-directory"
+        case .newer(let path, let found, let known):
+            "\(path) has data format \(found), this program knows \(known): run a newer casenode"
+        case .inUse(let path): "\(path) is in use by another casenode"
+        case .damaged(let path, let reason): "\(path): \(reason)"
+        case .io(let path, let reason): "\(path): \(reason)"
+        }
+    }
+}
+
+/// The directory that a node lives in: its lock, its identity, and where everything stands.
+///
+///     identity        who the node is, text, written once
+///     lock            held while a node runs
+///     admin.token     the first token, mode 0600
+///     tls/            certificates, if the node made its own
+///     log/            the replication log
+///     store/          system.sqlite, shard-0000.sqlite ...
+final class DataDirectory: Sendable {
+    /// The format that this program writes, and the newest that it reads.
+    static let formatVersion = 1
+
+    let path: String
+    let nodeID: NodeID
+    let clusterID: [UInt8]
+    /// This start made the directory.
+    let isNew: Bool
+    private let lock: Int32
+
+    var logPath: String { path + "/log" }
+    var storePath: String { path + "/store" }
+    var tlsPath: String { path + "/tls" }
+    var adminTokenPath: String { path + "/admin.token" }
+    var foundedPath: String { path + "/founded" }
+
+    /// A shard's file without its ending.
+    func shardStoreName(_ shard: ShardID) -> String {
+        let digits = String(shard.rawValue)
+        return "shard-\(String(repeating: "0", count: 4 - digits.count))\(digits)"
+    }
+
+    /// Opens or makes the directory, and locks it until the process ends.
+    /// - Parameters:
+    ///   - path: made if it is not there.
+    ///   - newNodeID: the node's id, if the directory has none yet.
+    ///   - newClusterID: the cluster's, 16 random bytes, if the directory has none yet.
+    /// - Throws: before anything is changed where the directory is foreign, newer, damaged or in use.
+    init(path: String, newNodeID: NodeID, newClusterID: [UInt8]) throws(DataDirectoryError) {
+        precondition(newClusterID.count == 16)
+        self.path = path
+        try Self.makeDirectory(path)
+        let identityPath = path + "/identity"
+        if try Self.isForeign(path) { throw .foreign(path: path) }
+        lock = try Self.takeLock(path)
+        if access(identityPath, F_OK) == 0 {
+            let identity = try Self.readIdentity(identityPath)
+            nodeID = identity.node
+            clusterID = identity.cluster
+            isNew = false
+        } else {
+            nodeID = newNodeID
+            clusterID = newClusterID
+            isNew = true
+            let text = """
+                casecluster data directory
+                format \(Self.formatVersion)
+                node \(newNodeID)
+                cluster \(Hex.encode(newClusterID))
+
+                """
+            try Self.writeDurably(Array(text.utf8), to: identityPath, mode: 0o644)
+        }
+        try Self.makeDirectory(logPath)
+        try Self.makeDirectory(storePath)
+    }
+
+    deinit { close(lock) }
+
+    /// An existing directory is ours if it has our identity, or nothing but what an interrupted first start leaves.
+    private static func isForeign(_ path: String) throws(DataDirectoryError) -> Bool {
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw .io(path: path, reason: "can't be listed: \(error.localizedDescription)")
+        }
+        if names.contains("identity") { return false }
+        let harmless: Set<String> = ["lock", "tls", "identity.new", "lost+found"]
+        return names.contains { !harmless.contains($0) }
+    }
+
+    private static func takeLock(_ path: String) throws(DataDirectoryError) -> Int32 {
+        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .io(path: path + "/lock", reason: errorText()) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .inUse(path: path)
+        }
+        return descriptor
+    }
+
+    private static func readIdentity(
+        _ path: String
+    ) throws(DataDirectoryError) -> (node: NodeID, cluster: [UInt8]) {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw .io(path: path, reason: "can't be read: \(error.localizedDescription)")
+        }
+        let lines = text.split(separator: "\n")
+        guard lines.first == "casecluster data directory" else { throw .foreign(path: path) }
+        var values: [Substring: Substring] = [:]
+        for line in lines.dropFirst() {
+            let words = line.split(separator: " ")
+            guard words.count == 2 else {
+                throw .damaged(path: path, reason: "a line has not two words")
+            }
+            values[words[0]] = words[1]
+        }
+        guard let format = values["format"].flatMap({ Int($0) }) else {
+            throw .damaged(path: path, reason: "has no format")
+        }
+        guard format <= formatVersion else {
+            throw .newer(path: path, found: format, known: formatVersion)
+        }
+        guard let node = values["node"].flatMap({ UInt64($0) }), node > 0,
+            let cluster = values["cluster"].flatMap({ Hex.decode(String($0)) }), cluster.count == 16
+        else { throw .damaged(path: path, reason: "names no node or no cluster") }
+        return (NodeID(node), cluster)
+    }
+
+    private static func makeDirectory(_ path: String) throws(DataDirectoryError) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw .io(path: path, reason: "can't be made: \(error.localizedDescription)")
+        }
+    }
+
+    /// Writes a file so that after a crash it is there whole or not at all.
+    static func writeDurably(
+        _ bytes: [UInt8],
+        to path: String,
+        mode: mode_t
+    ) throws(DataDirectoryError) {
+        let temporary = path + ".new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .io(path: temporary, reason: errorText()) }
+        defer { close(descriptor) }
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .io(path: temporary, reason: errorText()) }
+            offset += count
+        }
+        guard fsync(descriptor) == 0 else { throw .io(path: temporary, reason: errorText()) }
+        guard rename(temporary, path) == 0 else { throw .io(path: path, reason: errorText()) }
+        let parent = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
+        guard parent >= 0 else { throw .io(path: path, reason: errorText()) }
+        defer { close(parent) }
+        guard fsync(parent) == 0 else { throw .io(path: path, reason: errorText()) }
+    }
+
+    private static func errorText() -> String { String(cString: strerror(errno)) }
+}

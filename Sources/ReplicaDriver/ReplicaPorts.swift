@@ -1,0 +1,97 @@
+import ClusterPrimitives
+import RaftCore
+
+/// What one round of a replica wants written, in this order, before it is told that it is durable.
+public struct ReplicaWrite: Sendable {
+    /// The group.
+    public var group: GroupID
+    /// To be found again after a crash; nil if unchanged.
+    public var hardState: HardState?
+    /// Replace whatever the log holds from the first one's index on.
+    public var entries: [Entry]
+    /// A snapshot that the log begins behind from now on; nil if none came.
+    public var snapshot: Snapshot?
+    /// The core waits for a receipt of exactly this write.
+    public var needsReceipt: Bool
+
+    /// Puts a write together.
+    public init(
+        group: GroupID,
+        hardState: HardState?,
+        entries: [Entry],
+        snapshot: Snapshot? = nil,
+        needsReceipt: Bool = true
+    ) {
+        self.group = group
+        self.hardState = hardState
+        self.entries = entries
+        self.snapshot = snapshot
+        self.needsReceipt = needsReceipt
+    }
+}
+
+/// A committed entry on its way to the store, with whoever waits for its result on this node.
+public struct DeliveredEntry<Ticket: Sendable>: Sendable {
+    /// What to apply.
+    public var entry: Entry
+    /// The proposer, if it was proposed here in this entry's term.
+    public var ticket: Ticket?
+
+    /// Puts an entry together.
+    public init(entry: Entry, ticket: Ticket?) {
+        self.entry = entry
+        self.ticket = ticket
+    }
+}
+
+/// Why a proposal or a read ended without a result. Says whether it may have happened.
+public enum ReplicaFailure: Error, Equatable, Sendable {
+    /// Does not lead; surely not proposed. Retry at `leader`, if known.
+    case notLeader(leader: NodeID?)
+    /// Too much in flight; surely not proposed. Retry after a while.
+    case overloaded(inFlight: Int, limit: Int)
+    /// Proposed, and then another leader came: it may or may not be carried out. Retry with the same key.
+    case outcomeUnknown
+    /// The node stops; a proposal may or may not be carried out.
+    case stopping
+}
+
+/// What a replica's effects are performed on. The server's ports hop to the log's and the store's threads;
+/// a simulator's put them on a queue of events.
+///
+/// Contract: each call returns at once. `write` and `apply` are answered later, in the order given, by
+/// `ReplicaDriver.persisted` and `ReplicaDriver.applied`.
+public protocol ReplicaPorts<Ticket> {
+    /// Names whoever waits for a proposal or a read.
+    associatedtype Ticket: Sendable
+
+    /// Makes durable; answered by `persisted`.
+    func write(_ write: ReplicaWrite)
+    /// Applies, and answers the tickets after the transaction; answered by `applied`.
+    func apply(_ entries: [DeliveredEntry<Ticket>])
+    /// Sends to peers; may lose, delay, repeat.
+    func send(_ messages: [Message])
+    /// A linearizable read may look at the store now: all these tickets at once.
+    func readable(_ tickets: [Ticket])
+    /// A proposal or read ended without a result.
+    func failed(_ ticket: Ticket, _ failure: ReplicaFailure)
+    /// Leadership or the known leader changed.
+    func leadershipChanged(_ leadership: Leadership)
+}
+
+/// Who leads a group, as one of its replicas knows it.
+public struct Leadership: Equatable, Sendable {
+    /// The term.
+    public var term: Term
+    /// The leader, if known.
+    public var leader: NodeID?
+    /// This replica leads and has applied an entry of its own term: it may stamp time and serve reads.
+    public var isReady: Bool
+
+    /// Puts a leadership together.
+    public init(term: Term, leader: NodeID?, isReady: Bool) {
+        self.term = term
+        self.leader = leader
+        self.isReady = isReady
+    }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import CaseNode
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// `casenode`: one process of the cluster. With no flags a whole, small cluster on loopback.
+@main
+struct CaseNodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "casenode",
+        abstract:
+            "Runs a node of a case cluster; with no flags a whole one-node cluster on loopback.",
+        discussion: """
+            Each option can also be given as an environment variable (CASENODE_LISTEN_PORT) or in a \
+            YAML or JSON file (listen-port: 7400); flags win over the environment, the environment \
+            over the file. Cluster-wide settings (reopen window, night, zone) are not here: see \
+            `casectl settings list`.
+
+            Exit codes: 0 stopped as asked; 65 the log or a store is damaged, nothing was started; \
+            74 a disk failed while running; 78 the configuration or the data directory can't be used; \
+            1 anything else.
+            """,
+        version: NodeVersion.text
+    )
+
+    @OptionGroup var options: NodeFlags
+
+    func run() async throws {
+        let code = await Self.serve(options)
+        if code != 0 { throw ExitCode(code) }
+    }
+
+    private static func serve(_ options: NodeFlags) async -> Int32 {
+        let configuration: NodeConfiguration
+        do {
+            configuration = try await ConfigurationLoader.load(options)
+        } catch {
+            complain(error)
+            return NodeExit.configuration
+        }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = Logger.Level(rawValue: configuration.logLevel) ?? .info
+            return handler
+        }
+        let logger = Logger(label: "casenode")
+        do {
+            let node = try await Node.start(configuration, logger: logger)
+            let transport = configuration.plaintext ? "plain text" : "TLS"
+            let greeting = """
+                casenode listens on \(node.address), \(transport)
+                admin token: \(node.adminTokenPath)
+
+                """
+            FileHandle.standardOutput.write(Data(greeting.utf8))
+            let group = ServiceGroup(
+                services: [node],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+            try await group.run()
+            return 0
+        } catch {
+            complain(error)
+            return NodeExit.code(for: error)
+        }
+    }
+
+    private static func complain(_ error: any Error) {
+        FileHandle.standardError.write(Data("casenode: \(error)\n".utf8))
+    }
+}

@@ -1,0 +1,52 @@
+import CaseNode
+import Configuration
+import Foundation
+
+/// Puts the configuration together: flags over environment over file over defaults.
+enum ConfigurationLoader {
+    static func load(_ flags: NodeFlags) async throws -> NodeConfiguration {
+        let given = flags.values
+        let environment = ProcessInfo.processInfo.environment
+        let path = flags.config ?? environment["CASENODE_CONFIG"]
+        let file = try await path.asyncMap { try await reader(path: $0) }
+        return try NodeConfiguration(sources: [
+            ("flag", { given[$0.name] }),
+            ("environment", { environment[$0.environmentName] }),
+            (path ?? "file", { option in file.flatMap { text(of: option.name, in: $0) } }),
+        ])
+    }
+
+    private static func reader(path: String) async throws -> ConfigReader {
+        do {
+            if path.hasSuffix(".json") {
+                return ConfigReader(
+                    provider: try await FileProvider<JSONSnapshot>(filePath: .init(path))
+                )
+            }
+            return ConfigReader(
+                provider: try await FileProvider<YAMLSnapshot>(filePath: .init(path))
+            )
+        } catch {
+            throw ConfigurationError(option: "config", reason: "\(path): \(error)")
+        }
+    }
+
+    /// A file may write a number or a truth value without quotes.
+    private static func text(of name: String, in file: ConfigReader) -> String? {
+        let key = ConfigKey([name])
+        if let text = file.string(forKey: key) { return text }
+        if let number = file.int(forKey: key) { return String(number) }
+        return file.bool(forKey: key).map { String($0) }
+    }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Value>(
+        _ body: (Wrapped) async throws -> Value
+    ) async rethrows -> Value? {
+        switch self {
+        case .some(let wrapped): try await body(wrapped)
+        case .none: nil
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import CaseNode
+
+/// The flags. One for each row of `NodeOption.all`, checked by a test; their meaning, unit and default
+/// come from there.
+struct NodeFlags: ParsableArguments {
+    @Option(
+        help: "A YAML or JSON file with any of the options below. (environment: CASENODE_CONFIG)"
+    )
+    var config: String?
+
+    @Option(help: NodeFlags.help("data-directory")) var dataDirectory: String?
+    @Option(help: NodeFlags.help("listen-host")) var listenHost: String?
+    @Option(help: NodeFlags.help("listen-port")) var listenPort: String?
+    @Flag(help: NodeFlags.help("plaintext")) var plaintext = false
+    @Option(help: NodeFlags.help("certificate")) var certificate: String?
+    @Option(help: NodeFlags.help("key")) var key: String?
+    @Option(help: NodeFlags.help("client-roots")) var clientRoots: String?
+    @Option(help: NodeFlags.help("shards")) var shards: String?
+    @Option(help: NodeFlags.help("log-segment-bytes")) var logSegmentBytes: String?
+    @Option(help: NodeFlags.help("checkpoint-entries")) var checkpointEntries: String?
+    @Option(help: NodeFlags.help("in-flight-per-shard")) var inFlightPerShard: String?
+    @Option(help: NodeFlags.help("store-threads")) var storeThreads: String?
+    @Option(help: NodeFlags.help("loop-threads")) var loopThreads: String?
+    @Option(help: NodeFlags.help("log-level")) var logLevel: String?
+    @Option(help: NodeFlags.help("phase-report")) var phaseReport: String?
+
+    /// By option name, only what was given.
+    var values: [String: String] {
+        var values: [String: String] = [:]
+        values["data-directory"] = dataDirectory
+        values["listen-host"] = listenHost
+        values["listen-port"] = listenPort
+        values["plaintext"] = plaintext ? "true" : nil
+        values["certificate"] = certificate
+        values["key"] = key
+        values["client-roots"] = clientRoots
+        values["shards"] = shards
+        values["log-segment-bytes"] = logSegmentBytes
+        values["checkpoint-entries"] = checkpointEntries
+        values["in-flight-per-shard"] = inFlightPerShard
+        values["store-threads"] = storeThreads
+        values["loop-threads"] = loopThreads
+        values["log-level"] = logLevel
+        values["phase-report"] = phaseReport
+        return values
+    }
+
+    private static func help(_ name: String) -> ArgumentHelp {
+        guard let option = NodeOption.all.first(where: { $0.name == name }) else {
+            preconditionFailure("\(name) is not in the table of options")
+        }
+        let value = option.defaultValue.isEmpty ? "none" : option.defaultValue
+        return ArgumentHelp(
+            "\(option.help). (default: \(value); environment: \(option.environmentName))",
+            valueName: option.unit.replacing(" ", with: "-")
+        )
+    }
+}
