@@ -56,11 +56,13 @@ public struct RaftConfiguration: Sendable {
     /// Whether a follower passes proposals on. Off: the shell forwards by itself, and a command is
     /// forwarded one hop at most.
     public var forwardsProposals = false
-    /// Whether a leader keeps its own vote: it refuses a change that would end it, and hands
-    /// leadership over before it leaves a joint configuration. A leader that ended its own vote
-    /// could leave behind voters that don't know it yet, and who, with the old majorities, can't
-    /// elect anybody.
-    public var keepsLeaderVoting = true
+    /// Whether changes of the membership keep to two rules more than the published scripts ask for.
+    ///
+    /// A leader proposes none before it has committed an entry of its own term. And it keeps its
+    /// own vote: it refuses a change that would end it, and hands leadership over before it leaves
+    /// a joint configuration. A leader that ended its own vote could leave behind voters that don't
+    /// know it yet, and who, with the old majorities, can't elect anybody.
+    public var strictChanges = true
     /// Whether a leader that is removed or demoted all the same steps down by itself.
     public var stepsDownOnRemoval = true
     /// Whether a leader appends configuration changes that don't fit the configuration in force.

@@ -8,8 +8,7 @@ extension RaftCore {
     func whyUnfit(_ entry: Entry) -> String? {
         // Bytes that can't be read would be passed over by everybody who applies them.
         guard let change = ConfigurationChange(of: entry) else { return "it can't be read" }
-        // Until its first entry is applied a leader can't know of changes in the entries it
-        // inherited; to begin another before is the known fault of single-server changes.
+        // Until what it inherited is applied a leader can't know of the changes in it.
         if pendingChangeIndex > log.applied {
             return "a change at index \(pendingChangeIndex) may not be applied"
         }
@@ -17,8 +16,9 @@ extension RaftCore {
             return "the joint configuration must be left first"
         }
         if !configuration.isJoint, change.leavesJoint { return "there is no joint configuration" }
-        if settings.keepsLeaderVoting, endsOwnVote(change) {
-            return "it ends the leader's vote: transfer leadership first"
+        if settings.strictChanges {
+            if !hasCommittedInTerm { return "this leader has not committed in its term" }
+            if endsOwnVote(change) { return "it ends the leader's vote: transfer leadership first" }
         }
         return nil
     }
@@ -94,10 +94,15 @@ extension RaftCore {
         guard configuration.autoLeave, role == .leader, log.applied >= pendingChangeIndex else {
             return
         }
-        if settings.keepsLeaderVoting, !configuration.voters.incoming.contains(id) {
-            handOver()
-        } else {
+        guard settings.strictChanges else {
             _ = propose([Entry(.leaveJoint)])
+            return
+        }
+        guard hasCommittedInTerm else { return }
+        if configuration.voters.incoming.contains(id) {
+            _ = propose([Entry(.leaveJoint)])
+        } else {
+            handOver()
         }
     }
 

@@ -25,7 +25,7 @@ extension RaftCore {
         return nil
     }
 
-    private var hasCommittedInTerm: Bool { log.term(at: log.committed) == term }
+    var hasCommittedInTerm: Bool { log.term(at: log.committed) == term }
 
     private mutating func grantWhenConfirmed(_ read: ReadRounds.Read) {
         assert(hasCommittedInTerm, "a read index is known only behind the leader's first entry")

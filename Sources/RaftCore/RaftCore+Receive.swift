@@ -4,6 +4,8 @@ import ClusterPrimitives
 extension RaftCore {
     mutating func receive(_ message: Message) -> Refusal? {
         guard message.to == id, message.isWellFormed else { return .malformed }
+        // What this replica says to itself never travels. Only a wish that it shall lead names it.
+        guard message.from != id || message.kind == .transferLeadership else { return .malformed }
         if message.kind.isResponse, progress[message.from] == nil {
             return .foreignPeer(message.from)
         }

@@ -276,7 +276,7 @@ struct InteractionCluster {
             settings.committedBytesMax = number("max-committed-size-per-ready") ?? .max
             settings.asyncStorageWrites = flag("async-storage-writes")
             settings.forwardsProposals = true
-            settings.keepsLeaderVoting = false
+            settings.strictChanges = false
             settings.stepsDownOnRemoval = flag("step-down-on-removal")
             settings.acceptsUnfitChanges = flag("disable-conf-change-validation")
             do throws(RaftError) {

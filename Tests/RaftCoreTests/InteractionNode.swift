@@ -136,6 +136,10 @@ struct InteractionNode {
     /// Delivers one message; returns the error that the script expects to see, if any.
     mutating func receive(_ message: ScriptMessage) -> String? {
         switch message.content {
+        case .peer(let content) where content.from == id && content.kind.isResponse:
+            guard core.progress[id] != nil else { return "raft: cannot step as peer not found" }
+            _ = core.accept(content)
+            return nil
         case .peer(let content):
             switch core.step(.received(content)) {
             case .foreignPeer where content.kind.isResponse:

@@ -1,0 +1,129 @@
+import ClusterPrimitives
+import Testing
+
+@testable import RaftCore
+
+@Suite("Elections")
+struct ElectionTests {
+    /// Paper 5.2: timeouts are drawn from an interval, and differ from seed to seed.
+    @Test func timeoutsAreSpread() throws {
+        var seen: Set<Int> = []
+        for seed: UInt64 in 1...100 {
+            let replica = try DrivenReplica { $0.seed = seed }
+            let timeout = replica.core.electionTimeout
+            #expect((10..<20).contains(timeout), "SIM_SEED=\(seed)")
+            seen.insert(timeout)
+        }
+        #expect(seen.count == 10, "every value of the interval is drawn")
+    }
+
+    @Test func preVoteChangesNothingUntilItIsWon() throws {
+        var replica = try DrivenReplica { $0.preVote = true }
+        replica.run(.campaign)
+        #expect(replica.core.role == .preCandidate)
+        #expect(replica.core.term == .zero)
+        #expect(replica.takeSent(.preVote).allSatisfy { $0.term == Term(1) })
+        replica.receive(.preVoteResponse, from: 2, term: 1)
+        replica.settle()
+        #expect(replica.core.role == .candidate)
+        #expect(replica.core.term == Term(1))
+    }
+
+    /// A replica that hears a leader passes candidates over; only a transfer may disturb.
+    @Test func voterProtectsTheLeaderItHears() throws {
+        var replica = try DrivenReplica { $0.checkQuorum = true }
+        replica.receive(.heartbeat, from: 2, term: 1)
+        replica.settle()
+        replica.sent = []
+        replica.receive(.vote, from: 3, term: 2)
+        replica.settle()
+        #expect(replica.core.term == Term(1))
+        #expect(replica.sent.isEmpty)
+        replica.receive(.vote, from: 3, term: 2) { $0.context = Campaign.transferContext }
+        replica.settle()
+        #expect(replica.core.vote == NodeID(3))
+    }
+
+    /// It may be a voter by now and not know it.
+    @Test func learnerVotesWhenAsked() throws {
+        var replica = try DrivenReplica(voters: [2, 3], learners: [1])
+        replica.receive(.vote, from: 2, term: 1)
+        replica.settle()
+        #expect(replica.takeSent(.voteResponse).map(\.reject) == [false])
+        replica.run(.campaign)
+        #expect(replica.core.role == .follower, "but it does not stand")
+    }
+
+    /// Paper 5.4.1.
+    @Test func logBehindGetsNoVote() throws {
+        var replica = try DrivenReplica()
+        replica.receive(.append, from: 2, term: 1) { $0.entries = [Entry(1, 1), Entry(1, 2)] }
+        replica.settle()
+        replica.sent = []
+        replica.receive(.vote, from: 3, term: 2) {
+            $0.index = LogIndex(1)
+            $0.logTerm = Term(1)
+        }
+        replica.settle()
+        #expect(replica.takeSent(.voteResponse).map(\.reject) == [true])
+    }
+
+    @Test func oneVoteATerm() throws {
+        var replica = try DrivenReplica()
+        for peer: UInt64 in [2, 3, 2] { replica.receive(.vote, from: peer, term: 1) }
+        replica.settle()
+        #expect(replica.takeSent(.voteResponse).map(\.reject) == [false, true, false])
+    }
+
+    /// A leader that is cut off from its quorum stops leading by itself.
+    @Test func leaderWithoutQuorumStepsDown() throws {
+        var replica = try DrivenReplica { $0.checkQuorum = true }
+        replica.lead()
+        for _ in 0..<20 { replica.run(.tick) }
+        #expect(replica.core.role == .follower)
+    }
+
+    /// A committed change that is not applied may have ended this replica's vote.
+    @Test func standsOnlyWithChangesApplied() throws {
+        var replica = try DrivenReplica()
+        let change = ConfigurationChange(steps: [.init(.remove, NodeID(1))])
+        replica.receive(.append, from: 2, term: 1) {
+            $0.entries = [
+                Entry(
+                    term: Term(1),
+                    index: LogIndex(1),
+                    kind: .configurationChange,
+                    payload: change.encodedBytes
+                )
+            ]
+            $0.commit = LogIndex(1)
+        }
+        replica.take()
+        replica.sync()
+        replica.core.step(.campaign)
+        #expect(replica.core.role == .follower)
+    }
+
+    @Test func transferWorksWithPreVoteAndCheckQuorum() throws {
+        var replica = try DrivenReplica {
+            $0.preVote = true
+            $0.checkQuorum = true
+        }
+        replica.receive(.heartbeat, from: 2, term: 1)
+        replica.receive(.timeoutNow, from: 2)
+        replica.settle()
+        #expect(replica.core.role == .candidate, "without asking first")
+        let requests = replica.takeSent(.vote)
+        #expect(requests.allSatisfy { $0.context == Campaign.transferContext })
+    }
+
+    @Test func proposalsWaitOutATransfer() throws {
+        var replica = try DrivenReplica()
+        replica.lead()
+        replica.acknowledge(1, from: 2)
+        replica.run(.transferLeadership(to: NodeID(3)))
+        #expect(replica.run(.propose([[1]])) == .transferring(to: NodeID(3)))
+        for _ in 0..<10 { replica.run(.tick) }
+        #expect(replica.run(.propose([[1]])) == nil, "a transfer that failed is given up")
+    }
+}
