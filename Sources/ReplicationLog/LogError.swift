@@ -43,6 +43,8 @@ public enum LogError: Error, Hashable, Sendable {
     case missing(directory: String)
     /// An earlier error stopped the log; the page cache can't be trusted. Restart the process.
     indirect case poisoned(by: LogError)
+    /// `close` was called before. A bug of the caller.
+    case closed(directory: String)
     /// A record is larger than `LogConfiguration.recordBytesMax`. Nothing of the call was taken.
     case recordTooLarge(group: GroupID, bytes: Int, max: Int)
     /// The caller broke a rule of the log: a bug there. Writes before it in the same call stay
@@ -56,7 +58,7 @@ public enum LogError: Error, Hashable, Sendable {
     /// Whether the log must not be written to after it: what is on the disk is no longer known.
     var stopsTheLog: Bool {
         switch self {
-        case .corrupted, .io, .poisoned: true
+        case .corrupted, .io, .poisoned, .closed: true
         case .diskFull, .newerFormat, .foreign, .locked, .missing, .recordTooLarge, .invalidWrite,
             .unavailable, .invalidConfiguration:
             false

@@ -116,7 +116,7 @@ public final class ReplicationLog {
     /// Closes the files and gives the lock back. What was not synced is lost. The log can't be used
     /// after.
     public func close() {
-        poison = poison ?? .io(.open, errno: 0, file: directory)
+        poison = poison ?? .closed(directory: directory)
         for segment in segments { segment.file.close() }
         metadata.close()
         free.close()

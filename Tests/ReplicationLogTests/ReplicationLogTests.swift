@@ -163,10 +163,9 @@ import Testing
         #expect(throws: LogError.locked(file: "log/log.lock")) { _ = try LogFixture.open(disk) }
         log.close()
         _ = try LogFixture.open(disk)
-        #expect(
-            performing: { try log.append([.hardState(group, HardState(term: Term(1)))]) },
-            throws: { if case LogError.poisoned = $0 { true } else { false } }
-        )
+        #expect(throws: LogError.poisoned(by: .closed(directory: "log"))) {
+            try log.append([.hardState(group, HardState(term: Term(1)))])
+        }
     }
 
     @Test func aMissingLogIsNotMadeAgain() throws {
