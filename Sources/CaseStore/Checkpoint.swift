@@ -8,7 +8,7 @@ public struct CheckpointOutcome: Hashable, Sendable {
     public let isComplete: Bool
     /// The applied index that was committed before the checkpoint began: durable if it is complete.
     public let durableIndex: LogIndex
-    /// Frames (pages) that the write-ahead log held.
+    /// Frames (pages) that the write-ahead log held when the checkpoint began.
     public let walFrames: Int
     /// Frames of them that are in the file.
     public let copiedFrames: Int
@@ -18,22 +18,16 @@ extension DatabaseFile {
     /// Copies the write-ahead log into the file and syncs both.
     ///
     /// Two steps. PASSIVE does the work and waits for nobody, neither writer nor readers. It can't make
-    /// the log start anew while commands keep coming, so a log that has grown over `walBytesMax` then
-    /// gets RESTART, which holds the write lock for what came in since, and waits for readers no longer
-    /// than 100 ms; if they don't leave, the next checkpoint tries again.
+    /// the log start anew while commands keep coming, so a log that has grown over `walBytesMax`, or may
+    /// hold what was erased, then gets TRUNCATE, which holds the write lock for what came in since, and
+    /// waits for readers no longer than 100 ms; if they don't leave, the next checkpoint tries again.
     ///
     /// `durableIndex` is what was committed before this call.
     func checkpoint(durableIndex: LogIndex) throws(StoreError) -> CheckpointOutcome {
         let walBytesMax = configuration.walBytesMax
         let frameBytes = 4_096 + 24
         return try onCheckpointer { db throws(StoreError) in
-            let passive = try Self.checkpoint(db, SQLITE_CHECKPOINT_PASSIVE)
-            var last = passive
-            if let walFrames = passive?.walFrames, walFrames * frameBytes > walBytesMax {
-                sqlite3_busy_timeout(db.sqliteConnection, 100)
-                last = try Self.checkpoint(db, SQLITE_CHECKPOINT_RESTART) ?? passive
-            }
-            guard let last else {
+            guard let passive = try Self.checkpoint(db, SQLITE_CHECKPOINT_PASSIVE) else {
                 // Somebody else checkpoints: nothing can be said.
                 return CheckpointOutcome(
                     isComplete: false,
@@ -42,17 +36,30 @@ extension DatabaseFile {
                     copiedFrames: 0
                 )
             }
-            // The first step may have been whole where the second was not: frames came in between.
-            let isComplete =
-                last.walFrames == last.copiedFrames
-                || passive.map { $0.walFrames == $0.copiedFrames } ?? false
+            let isTooLong = passive.walFrames * frameBytes > walBytesMax
+            let wasEmptied =
+                isTooLong || wantsEmptyLog.withLock { $0 } ? try emptyLog(db) : false
             return CheckpointOutcome(
-                isComplete: isComplete,
+                isComplete: wasEmptied || passive.walFrames == passive.copiedFrames,
                 durableIndex: durableIndex,
-                walFrames: last.walFrames,
-                copiedFrames: last.copiedFrames
+                walFrames: passive.walFrames,
+                copiedFrames: wasEmptied ? passive.walFrames : passive.copiedFrames
             )
         }
+    }
+
+    /// Copies the rest and cuts the log to nothing; false if readers or a writer didn't leave in time.
+    private func emptyLog(_ db: Database) throws(StoreError) -> Bool {
+        // Cleared before: what is erased from here on asks again.
+        let wasWanted = wantsEmptyLog.withLock { wanted in
+            defer { wanted = false }
+            return wanted
+        }
+        sqlite3_busy_timeout(db.sqliteConnection, 100)
+        let result = try Self.checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE)
+        let wasEmptied = result.map { $0 == (0, 0) } ?? false
+        if wasWanted, !wasEmptied { wantsEmptyLog.withLock { $0 = true } }
+        return wasEmptied
     }
 
     /// Nil if the lock was taken by somebody else.

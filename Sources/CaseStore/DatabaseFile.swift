@@ -24,6 +24,9 @@ final class DatabaseFile: Sendable {
     private let pool: DatabasePool
     private let checkpointer: Mutex<DatabaseQueue?>
     private let failed = Mutex(false)
+    /// Erased content may still stand in the write-ahead log: the next checkpoint cuts it to nothing. True at
+    /// first, since nobody knows what an earlier run left there.
+    let wantsEmptyLog = Mutex(true)
 
     /// Opens the file, or makes it.
     /// - Throws: `.foreignFile`, `.newerFormat`: nothing was touched; input and output errors.
@@ -83,7 +86,8 @@ final class DatabaseFile: Sendable {
         return settings
     }
 
-    private static func checkFormat(_ db: Database, _ format: FileFormat, path: String) throws {
+    /// Fails unless the file is empty or of this format.
+    static func checkFormat(_ db: Database, _ format: FileFormat, path: String) throws {
         let application = try pragma(db, "application_id")
         let version = try pragma(db, "user_version")
         if application == 0, version == 0 {
@@ -227,22 +231,27 @@ final class DatabaseFile: Sendable {
     }
 
     /// Copies the whole file, as one snapshot of it, into a new file that stands by itself.
-    func copy(to destination: StoreLocation) throws(StoreError) {
+    /// What `inspect` reads there is returned.
+    func copy<Value>(
+        to destination: StoreLocation,
+        inspect: (Database) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
         var settings = Configuration()
         settings.foreignKeysEnabled = false
         settings.label = "CaseStore.copy"
         let uri = destination.uri
-        try translating {
+        return try translating {
             let target = try DatabaseQueue(path: uri, configuration: settings)
             // Synchronous FULL is SQLite's default here: the copy is durable when it is done.
             try pool.backup(to: target)
             // No WAL beside it: the copy is one file.
-            try target.writeWithoutTransaction { db in
-                guard
-                    try PreparedStatement.firstText(db, "PRAGMA journal_mode = DELETE") == "delete"
-                else { throw StoreError.busy }
+            let value = try target.writeWithoutTransaction { db in
+                let mode = try PreparedStatement.firstText(db, "PRAGMA journal_mode = DELETE")
+                guard mode == "delete" else { throw StoreError.busy }
+                return try inspect(db)
             }
             try target.close()
+            return value
         }
     }
 
@@ -285,8 +294,8 @@ extension PreparedStatement {
 /// grow until the disk is full.
 private final class ReadDeadline: Sendable {
     private let end: ContinuousClock.Instant
-    /// Steps of SQLite's machine between two looks at the clock: some 50 µs.
-    private static let stepsPerLook: Int32 = 1_000
+    /// Steps of SQLite's machine between two looks at the clock: some 10 µs, so that small reads in a loop count.
+    private static let stepsPerLook: Int32 = 200
 
     init(after age: Duration) { end = ContinuousClock.now + age }
 

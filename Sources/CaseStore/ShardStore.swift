@@ -90,13 +90,26 @@ public final class ShardStore: Sendable {
         let applied = try file.write {
             // The rows are as before; what the writer remembers follows them.
             if let before { writer.writer?.memory = before }
-        } _: { _ throws(StoreError) -> (results: [AppliedResult], state: ShardState) in
+        } _: { _ throws(StoreError) -> Applied in
             guard let writer = writer.writer else { throw .stopped }
             before = writer.memory
-            return (try writer.apply(batch), writer.memory.state)
+            writer.memory.hasErased = false
+            let results = try writer.apply(batch)
+            return Applied(
+                results: results,
+                state: writer.memory.state,
+                hasErased: writer.memory.hasErased
+            )
         }
         published.withLock { $0 = applied.state }
+        if applied.hasErased { file.wantsEmptyLog.withLock { $0 = true } }
         return applied.results
+    }
+
+    private struct Applied {
+        var results: [AppliedResult]
+        var state: ShardState
+        var hasErased: Bool
     }
 
     /// Runs reads on one snapshot of the file. `body` must not wait for anything: an open snapshot keeps the

@@ -62,6 +62,8 @@ final class ShardWriter {
         var gone: Set<PrincipalID>
         var oldestKey: Timestamp?
         var oldestFeedItem: Timestamp?
+        /// Content was erased in this batch.
+        var hasErased = false
     }
 
     let shard: ShardID
@@ -161,6 +163,7 @@ final class ShardWriter {
 
     /// Runs an erasure so that what it frees is overwritten, whole pages too, which `FAST` leaves as they were.
     func securely(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        memory.hasErased = true
         // The pragma acts while it is compiled, so it can't be a kept statement.
         _ = try PreparedStatement.firstText(db, "PRAGMA secure_delete = ON")
         try body()

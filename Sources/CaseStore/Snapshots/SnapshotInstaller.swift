@@ -1,0 +1,92 @@
+import ClusterPrimitives
+
+/// Puts a received snapshot in the place of a store's file, so that a crash at any point leaves either the
+/// old store or the new one.
+///
+/// The steps, and what a restart finds after each (`recover` is called before the store is opened):
+///
+/// 1. `begin` gives a path; the caller writes the received bytes there. — A leftover is removed.
+/// 2. `prepare` checks the file, syncs it and gives it a name that says its index and term; the directory
+///    is synced. — The log doesn't name it: it is removed, the old store stands.
+/// 3. The caller makes the log durably name the snapshot. From here on the old store is of no use, since the
+///    log before the snapshot may go. — `recover` goes on with step 4.
+/// 4. `swap`, with the store closed: removes the old write-ahead log and syncs the directory; then renames
+///    the new file over the old one and syncs the directory. — The prepared name is still there: `recover`
+///    does it again. It is gone: it was done.
+///
+/// Why the old write-ahead log goes first, durably: SQLite would replay a leftover one into the new file,
+/// since nothing in it says to which file it belongs.
+public struct SnapshotInstaller: Sendable {
+    /// The store whose file is replaced.
+    public let location: StoreLocation
+    /// What it must be.
+    public let kind: StoreKind
+    private let files: any StoreFiles
+
+    /// For one store.
+    public init(location: StoreLocation, kind: StoreKind, files: any StoreFiles = SystemFiles()) {
+        self.location = location
+        self.kind = kind
+        self.files = files
+    }
+
+    private var incoming: StoreLocation { location.named("\(location.name).incoming") }
+    private var preparedPrefix: String { "\(location.name).snapshot-" }
+
+    private func prepared(_ info: SnapshotInfo) -> StoreLocation {
+        location.named("\(preparedPrefix)\(info.index)-\(info.term)")
+    }
+
+    /// Removes what an earlier attempt left, and says where to write the received bytes.
+    public func begin() throws(StoreError) -> String {
+        try removeWithSidecars(incoming.path)
+        return incoming.path
+    }
+
+    /// Checks the received file and makes it durable under a name that says what it is.
+    /// - Throws: `.foreignFile`, `.wrongShard`, `.newerFormat`, `.corrupt`: ask for the snapshot again; input
+    ///   and output errors: stop the node.
+    public func prepare(_ expected: SnapshotInfo) throws(StoreError) {
+        try files.syncFile(incoming.path)
+        let found = try kind.inspect(incoming)
+        guard found == expected else {
+            throw .corrupt(detail: "a snapshot holds entry \(found.index), not \(expected.index)")
+        }
+        try files.rename(incoming.path, to: prepared(expected).path)
+        try files.syncDirectory(location.directory)
+    }
+
+    /// Puts the prepared file in the store's place. The store is closed, and the log durably names the
+    /// snapshot.
+    public func swap(_ info: SnapshotInfo) throws(StoreError) {
+        try files.remove(location.walPath)
+        try files.remove(location.sharedMemoryPath)
+        try files.remove(location.path + "-journal")
+        try files.syncDirectory(location.directory)
+        try files.rename(prepared(info).path, to: location.path)
+        try files.syncDirectory(location.directory)
+    }
+
+    /// Finishes or undoes what a crash interrupted. Called before the store is opened.
+    ///
+    /// `named` is the newest snapshot of this group that the log names, if any. Returns whether a prepared
+    /// file took the store's place now.
+    public func recover(named: SnapshotInfo?) throws(StoreError) -> Bool {
+        let wanted = named.map { "\(prepared($0).name).sqlite" }
+        var isPrepared = false
+        for name in try files.names(in: location.directory) {
+            if name == wanted {
+                isPrepared = true
+            } else if name.hasPrefix(preparedPrefix) || name.hasPrefix("\(incoming.name).") {
+                try files.remove("\(location.directory)/\(name)")
+            }
+        }
+        guard isPrepared, let named else { return false }
+        try swap(named)
+        return true
+    }
+
+    private func removeWithSidecars(_ path: String) throws(StoreError) {
+        for suffix in ["", "-journal", "-wal", "-shm"] { try files.remove(path + suffix) }
+    }
+}
