@@ -1,6 +1,7 @@
 /// The limits of what the system group holds: all of it lives in every node's memory.
 public enum SystemLimits {
-    /// Bytes of a principal's, team's, queue's or token's id: room for any mail address with its scheme (RFC 5321: 254).
+    /// Bytes of a principal's, team's, queue's or token's id: room for any mail address with its
+    /// scheme (RFC 5321: 254).
     public static let idBytesMax = 320
     /// Bytes of a display name.
     public static let titleBytesMax = 256
@@ -10,13 +11,15 @@ public enum SystemLimits {
     public static let membersEverMax = 1_024
     /// Nodes that are members now: heartbeats and learners of the system group grow with them.
     public static let membersActiveMax = 128
-    /// Replicas of one shard, learners included: a joint change from three to three others, and one spare.
+    /// Replicas of one shard, learners included: a joint change from three to three others, and one
+    /// spare.
     public static let replicasMax = 7
     /// Replicas a shard gets where there are enough nodes: survives the loss of one.
     public static let replicasTarget = 3
     /// Entries of the directory: about 400 bytes each, 40 MB.
     public static let principalsMax = 100_000
-    /// Staff that may own cases, present and removed: a removed one keeps a row, so that its return is told.
+    /// Staff that may own cases, present and removed: a removed one keeps a row, so that its return
+    /// is told.
     public static let ownersEverMax = 20_000
     /// Teams: a list that people read.
     public static let teamsMax = 1_000
@@ -34,7 +37,8 @@ public enum SystemLimits {
     public static let recipientsMax = 64
     /// Cases in hand that an agent's maximum may say.
     public static let caseMaximumMax: UInt32 = 1_000
-    /// Tokens of one principal, dead ones included until room is needed: a few machines, and one to roll over.
+    /// Tokens of one principal, dead ones included until room is needed: a few machines, and one to
+    /// roll over.
     public static let tokensPerPrincipalMax = 16
     /// Tokens altogether: about 200 bytes each, 20 MB.
     public static let tokensMax = 100_000
@@ -42,9 +46,11 @@ public enum SystemLimits {
     public static let keyBytesMax = 1_000
     /// Bytes of a method's name.
     public static let methodBytesMax = 128
-    /// Results remembered under keys: one per second for a day, with room; more are refused until some expire.
+    /// Results remembered under keys: one per second for a day, with room; more are refused until
+    /// some expire.
     public static let resultsMax = 100_000
-    /// Expired results dropped by one command: more than one, so that they drain; few, so that apply stays short.
+    /// Expired results dropped by one command: more than one, so that they drain; few, so that
+    /// apply stays short.
     public static let resultsDroppedPerCommandMax = 16
     /// Nights on record: two months of daily ones.
     public static let nightsKept = 64

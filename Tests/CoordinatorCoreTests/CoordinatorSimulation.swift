@@ -5,8 +5,8 @@ import ClusterPrimitives
 
 /// A system group, its shards and its coordinators, on one clock and from one seed.
 ///
-/// Messages take a few ticks; when `isFaulty`, they and their answers get lost, and a coordinator that was
-/// deposed goes on for a while, as one that woke from a stall does.
+/// Messages take a few ticks; when `isFaulty`, they and their answers get lost, and a coordinator
+/// that was deposed goes on for a while, as one that woke from a stall does.
 struct CoordinatorSimulation {
     static let tickMilliseconds: Int64 = 100
     private static let tellTicksMax = PlannerLimits.tellMillisecondsMax / tickMilliseconds

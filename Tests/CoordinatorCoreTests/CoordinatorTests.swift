@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct SweepTests {
     /// Goal: work begins within 1 s of being due, never early, and no shard is asked for nothing.
-    /// Method: cases with random due times, some moving a shard's first due time earlier; no faults.
+    /// Method: cases with random due times, some moving a shard's first due time earlier; no
+    /// faults.
     @Test(arguments: UInt64(1)...8)
     func sweepsBeginWithinASecond(seed: UInt64) throws {
         var world = CoordinatorSimulation(seed: seed, shardCount: 40)
@@ -33,7 +34,8 @@ import Testing
                 let late = TestCluster.start.rawValue + closedAt - known.dueAt.rawValue
                 #expect((0...1_000).contains(late), "SIM_SEED=\(seed) late by \(late) ms")
             }
-            // Asked once at the start and once a minute; an announcement that crosses an answer may add a few.
+            // Asked once at the start and once a minute; an announcement that crosses an answer may
+            // add a few.
             #expect(shard.emptySweeps <= 1 + 2 + 3, "SIM_SEED=\(seed)")
         }
     }
@@ -98,9 +100,10 @@ import Testing
 }
 
 @Suite struct CoordinatorFailoverTests {
-    /// Goal: whatever gets lost and whoever coordinates, each case closes once and not early, nights follow each
-    /// other without one running twice, and when the faults end everything is caught up.
-    /// Method: losses, delays, elections, deposed coordinators that go on, clocks that step; then calm.
+    /// Goal: whatever gets lost and whoever coordinates, each case closes once and not early,
+    /// nights follow each other without one running twice, and when the faults end everything is
+    /// caught up. Method: losses, delays, elections, deposed coordinators that go on, clocks that
+    /// step; then calm.
     @Test(arguments: UInt64(1)...16)
     func faultsLoseNothing(seed: UInt64) throws {
         var world = CoordinatorSimulation(seed: seed, shardCount: 6, schedule: "every 5s")
@@ -126,7 +129,8 @@ import Testing
         }
         world.isFaulty = false
         world.elect()
-        // The first half of the calm works off what is left; a night that overruns swallows the next.
+        // The first half of the calm works off what is left; a night that overruns swallows the
+        // next.
         world.run(milliseconds: 50_000)
         let calm = world.cluster.state.nextNightNumber
         world.run(milliseconds: 50_000)
@@ -231,8 +235,9 @@ import Testing
         return try ZoneRules(tzif: ZoneFiles.build(offsets: [3_600, 7_200], footer: footer))
     }
 
-    /// Goal: each calendar day has exactly one night, at its instant, over both changes of the clocks.
-    /// Method: a year, day by day, with the seconds around each night simulated; a failover now and then.
+    /// Goal: each calendar day has exactly one night, at its instant, over both changes of the
+    /// clocks. Method: a year, day by day, with the seconds around each night simulated; a failover
+    /// now and then.
     @Test(arguments: ["00:00", "02:00", "02:30", "03:00", "23:45"])
     func oneNightADayForAYear(time: String) throws {
         let zone = try Self.stockholm()
@@ -283,7 +288,8 @@ import Testing
         #expect(world.cluster.state.lastNight?.number == 1)
     }
 
-    /// Goal: a night that a failover interrupted is finished by the next coordinator under its own number.
+    /// Goal: a night that a failover interrupted is finished by the next coordinator under its own
+    /// number.
     @Test func anInterruptedNightGoesOn() throws {
         var world = CoordinatorSimulation(seed: 3, shardCount: 30, schedule: "every 60s")
         world.pageMax = 1
@@ -304,7 +310,8 @@ import Testing
         #expect(world.shards.allSatisfy { $0.faults == [] })
     }
 
-    /// Goal: another schedule counts from the last boundary; nothing runs for the past that is done.
+    /// Goal: another schedule counts from the last boundary; nothing runs for the past that is
+    /// done.
     @Test func aChangedScheduleRunsNothingTwice() throws {
         var world = CoordinatorSimulation(seed: 1, shardCount: 1, schedule: "every 5s")
         world.elect()

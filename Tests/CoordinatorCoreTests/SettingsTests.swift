@@ -10,7 +10,7 @@ import Testing
         #expect(
             rendered == [
                 "reopen-window=7d", "night=02:00", "zone=Etc/UTC", "key-retention=1d",
-                "feed-retention=7d", "default-queue=default",
+                "feed-retention=7d", "default-queue=default", "country-code=",
             ]
         )
         let descriptions = ClusterSettings.descriptions
@@ -24,7 +24,7 @@ import Testing
             .setSettings([
                 NamedValue("reopen-window", "10s"), NamedValue("night", "every 5s"),
                 NamedValue("zone", "Europe/Stockholm"), NamedValue("key-retention", "48h"),
-                NamedValue("feed-retention", "1h"),
+                NamedValue("feed-retention", "1h"), NamedValue("country-code", "46"),
             ])
         )
         let settings = cluster.state.settings
@@ -33,6 +33,7 @@ import Testing
         #expect(settings.zone == "Europe/Stockholm")
         #expect(settings.keyRetention == .days(2))
         #expect(settings.value(of: "feed-retention") == "1h")
+        #expect(settings.countryCode == "46")
         #expect(settings.value(of: "nothing") == nil)
         #expect(try ClusterSettings(decoding: settings.encodedBytes) == settings)
         #expect(try cluster.reloaded().settings == settings)
@@ -47,7 +48,8 @@ import Testing
         ("night", "every 0s"), ("night", "every 1500ms"), ("night", "every 8d"),
         ("night", "every"), ("night", "0a:00"), ("zone", "../etc/passwd"), ("zone", "/etc"),
         ("zone", "Europe/Sto ckholm"), ("key-retention", "23h"), ("feed-retention", "91d"),
-        ("default-queue", "a b"),
+        ("default-queue", "a b"), ("country-code", "046"), ("country-code", "4a"),
+        ("country-code", "1234"),
     ])
     func badValuesNameTheSetting(name: String, value: String) {
         var cluster = TestCluster.founded()
@@ -99,7 +101,8 @@ import Testing
 }
 
 @Suite struct NameTests {
-    /// The shards compare owners as strings, which is canonical equivalence: no two ids may be equivalent.
+    /// The shards compare owners as strings, which is canonical equivalence: no two ids may be
+    /// equivalent.
     @Test func noTwoAllowedScalarsAreEquivalent() {
         var seen: Set<String> = []
         var count = 0

@@ -3,7 +3,8 @@ import ClusterPrimitives
 
 @testable import CoordinatorCore
 
-/// A shard as the coordinator sees it: cases that become due, closed ones, owners, and the epoch it obeys.
+/// A shard as the coordinator sees it: cases that become due, closed ones, owners, and the epoch it
+/// obeys.
 struct SimulatedShard {
     struct Case {
         var dueAt: Timestamp

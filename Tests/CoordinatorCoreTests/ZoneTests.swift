@@ -12,7 +12,8 @@ enum ZoneFiles {
         FileManager.default.contents(atPath: directory + name).map { Array($0) }
     }
 
-    /// Without the machine's zone files these tests are skipped by name: the hand-made ones still run.
+    /// Without the machine's zone files these tests are skipped by name: the hand-made ones still
+    /// run.
     static let areThere = bytes("Europe/Stockholm") != nil
 
     static func rules(_ name: String) throws -> ZoneRules {
@@ -318,8 +319,8 @@ func utc(
         "Antarctica/Troll", "America/Santiago", "Etc/UTC",
     ]
 
-    /// Goal: the offset is right at any time. Method: the platform's own reader of the same files says it too,
-    /// around every change of a century and in between.
+    /// Goal: the offset is right at any time. Method: the platform's own reader of the same files
+    /// says it too, around every change of a century and in between.
     @Test(.enabled(if: ZoneFiles.areThere, "no zone files on this machine"), arguments: names)
     func offsetsAgreeWithThePlatform(name: String) throws {
         let zone = try ZoneFiles.rules(name)

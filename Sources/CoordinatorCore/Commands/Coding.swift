@@ -1,8 +1,8 @@
 import CaseModel
 import ClusterPrimitives
 
-// The forms of other modules' values in this module's commands and records. They are spelled out here,
-// so that this module's formats depend on nothing but the primitives.
+// The forms of other modules' values in this module's commands and records. They are spelled out
+// here, so that this module's formats depend on nothing but the primitives.
 
 extension ByteWriter {
     mutating func write(time: Timestamp) { write(time.rawValue) }

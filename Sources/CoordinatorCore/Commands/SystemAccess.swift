@@ -2,8 +2,8 @@ import CaseModel
 
 /// Who may have which system command carried out.
 ///
-/// Checked by the node before it proposes, and again when the command is applied: between the two, the
-/// directory may have changed.
+/// Checked by the node before it proposes, and again when the command is applied: between the two,
+/// the directory may have changed.
 public enum SystemAccess {
     /// Whether a principal of that role may. The cluster itself (no principal) may do everything.
     public static func permits(

@@ -41,7 +41,8 @@ public struct ClusterFounding: Hashable, Sendable {
 
 /// What the system group's log carries.
 public enum SystemCommand: Hashable, Sendable {
-    /// Founds the cluster: its identity, members, shard map, an admin, and a team and a queue named `default`.
+    /// Founds the cluster: its identity, members, shard map, an admin, and a team and a queue named
+    /// `default`.
     case initialize(ClusterFounding)
     /// A node joins; it gets no replicas by itself.
     case addMember(Member)
@@ -175,8 +176,9 @@ public struct SystemReceipt: Hashable, Sendable {
     }
 }
 
-/// Why a system command was not carried out: a rule said no. The same on every replica; repeating it as it
-/// is gives the same answer until the state changes. Texts name fields and ids, never content.
+/// Why a system command was not carried out: a rule said no. The same on every replica; repeating
+/// it as it is gives the same answer until the state changes. Texts name fields and ids, never
+/// content.
 public enum SystemRefusal: Error, Hashable, Sendable {
     /// The cluster is not founded yet. Retry after it is.
     case notInitialized

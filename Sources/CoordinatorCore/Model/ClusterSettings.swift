@@ -5,7 +5,8 @@ import ClusterPrimitives
 public enum NightSchedule: Hashable, Sendable, CustomStringConvertible {
     /// Once a day at a local time, in minutes after midnight (0...1439), in the cluster's zone.
     case daily(minute: Int)
-    /// Every so many seconds, counted from 1970 so that all nodes agree: for tests and demonstrations.
+    /// Every so many seconds, counted from 1970 so that all nodes agree: for tests and
+    /// demonstrations.
     case every(seconds: Int64)
 
     /// The longest period of `every`: a week.
@@ -57,6 +58,10 @@ public struct ClusterSettings: Hashable, Sendable {
     public private(set) var feedRetention = TimeSpan.days(7)
     /// Where a contact goes that no queue's addresses claim.
     public private(set) var defaultQueue = QueueID("default")
+
+    /// The country whose national telephone numbers contacts may carry: its calling code, or empty
+    /// for none.
+    public private(set) var countryCode = ""
 
     /// All at their defaults.
     public init() {}
@@ -135,6 +140,14 @@ public struct ClusterSettings: Hashable, Sendable {
             { $0.defaultQueue.rawValue },
             { assign(queueID($1), to: &$0.defaultQueue) }
         ),
+        row(
+            "country-code",
+            "one to three digits, as 46, or nothing",
+            "",
+            "The country that a number without + belongs to, in chats and calls taken in.",
+            { $0.countryCode },
+            { assign(countryCode($1), to: &$0.countryCode) }
+        ),
     ]
 
     private static func row(
@@ -180,6 +193,12 @@ public struct ClusterSettings: Hashable, Sendable {
         return text
     }
 
+    /// ITU-T E.164: a country code has one to three digits and never begins with 0.
+    private static func countryCode(_ text: String) -> String? {
+        let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return isNumber && text.utf8.count <= 3 && !text.hasPrefix("0") ? text : nil
+    }
+
     private static func queueID(_ text: String) -> QueueID? {
         do {
             try IDText.check(text, field: "default-queue")
@@ -193,8 +212,9 @@ public struct ClusterSettings: Hashable, Sendable {
     public static var descriptions: [Description] { rows.map(\.description) }
 
     /// Changes one setting; an empty value brings back the default.
-    /// - Throws: `.notFound` for an unknown name, `.invalid` naming the setting and the form it takes.
-    ///   Whether a queue or a zone exists is not known here: the state and the node check that.
+    /// - Throws: `.notFound` for an unknown name, `.invalid` naming the setting and the form it
+    ///   takes. Whether a queue or a zone exists is not known here: the state and the node check
+    ///   that.
     public mutating func set(_ name: String, to value: String) throws(SystemRefusal) {
         guard let row = Self.rows.first(where: { TextKey($0.description.name) == TextKey(name) })
         else {
@@ -218,8 +238,8 @@ public struct ClusterSettings: Hashable, Sendable {
 }
 
 extension ClusterSettings: BinaryCodable {
-    /// Writes every setting by name, also those at their default: a later release's other default must not
-    /// change what a running cluster agreed on.
+    /// Writes every setting by name, also those at their default: a later release's other default
+    /// must not change what a running cluster agreed on.
     public func encode(to writer: inout ByteWriter) {
         writer.write(array: rendered) {
             $0.write($1.name)

@@ -23,7 +23,8 @@ public struct WorkQueue: Hashable, Sendable {
     public var title: String
     /// Whose it is.
     public var team: TeamID
-    /// The addresses, numbers and widgets that lead here, as `ContactURI` writes them. Sorted, each once.
+    /// The addresses, numbers and widgets that lead here, as `ContactURI` writes them. Sorted, each
+    /// once.
     public var recipients: [String]
     /// Skills that its cases ask for. Sorted, each once.
     public var requiredSkills: [String]
@@ -64,7 +65,8 @@ public struct DirectoryEntry: Hashable, Sendable {
     public var teams: [TeamID]
     /// AI agents: sorted, each once. Empty for others.
     public var queues: [QueueID]
-    /// Requesters: verified addresses and numbers, as `ContactURI` writes them; sorted, each once. Empty for others.
+    /// Requesters: verified addresses and numbers, as `ContactURI` writes them; sorted, each once.
+    /// Empty for others.
     public var contacts: [String]
     /// Agents, supervisors and AI agents: what they know. Sorted, each once.
     public var skills: [String]
@@ -170,7 +172,8 @@ public struct AccessToken: Hashable, Sendable {
 
 /// What every shard must be told of an owner who left the directory, or came back.
 ///
-/// A `.gone` notice stays when all shards know, so that a return is told; a `.back` one is dropped then.
+/// A `.gone` notice stays when all shards know, so that a return is told; a `.back` one is dropped
+/// then.
 public struct OwnerNotice: Hashable, Sendable {
     /// What to tell. The raw values are stored; never renumber.
     public enum Kind: UInt8, Sendable {
@@ -184,7 +187,8 @@ public struct OwnerNotice: Hashable, Sendable {
     public var principal: PrincipalID
     /// What to tell.
     public var kind: Kind
-    /// Tells this notice from an earlier one of the same principal: the log index of the command that made it.
+    /// Tells this notice from an earlier one of the same principal: the log index of the command
+    /// that made it.
     public var generation: UInt64
     /// Who knows.
     public var shardsDone: ShardSet

@@ -85,8 +85,8 @@ public struct ShardTarget: Hashable, Sendable {
 
 /// Spreads shards over nodes.
 public enum Placement {
-    /// Every shard on up to `SystemLimits.replicasTarget` nodes: shard `s` begins at node `s` modulo their
-    /// number, so that replicas and preferred leaders are spread evenly.
+    /// Every shard on up to `SystemLimits.replicasTarget` nodes: shard `s` begins at node `s`
+    /// modulo their number, so that replicas and preferred leaders are spread evenly.
     public static func spread(shardCount: Int, over nodes: [NodeID]) -> [ShardTarget] {
         let sorted = nodes.sorted()
         guard !sorted.isEmpty else { return [] }

@@ -3,8 +3,8 @@ import CaseModel
 /// What an id of the directory may look like.
 ///
 /// Allowed are printable ASCII without space and the letters of some scripts, all without combining
-/// marks: two different ids are then never canonically equivalent, so that `==` on strings, which the
-/// shards use to compare owners, can't take one for the other. People's names go into titles.
+/// marks: two different ids are then never canonically equivalent, so that `==` on strings, which
+/// the shards use to compare owners, can't take one for the other. People's names go into titles.
 enum IDText {
     /// Scalars, first and last; each range holds only what normalisation leaves alone or composes.
     static let ranges: [ClosedRange<UInt32>] = [
@@ -47,7 +47,8 @@ enum IDText {
 /// Letters fold in ASCII only; other bytes are percent-encoded (RFC 6068), because the tables of
 /// Unicode change with the runtime's version and two nodes must name a sender alike.
 public enum ContactURI {
-    /// `mailto:anna@example.com`; nil unless the text has one `@` with something on both sides, no spaces, and fits.
+    /// `mailto:anna@example.com`; nil unless the text has one `@` with something on both sides, no
+    /// spaces, and fits.
     public static func mail(_ address: String) -> String? {
         var encoded: [UInt8] = []
         var atCount = 0
@@ -72,7 +73,8 @@ public enum ContactURI {
         return fitted("mailto:", encoded)
     }
 
-    /// `tel:+4681234567` (E.164); nil unless the text is `+` and 5 to 15 digits, apart from spaces and `-().`.
+    /// `tel:+4681234567` (E.164); nil unless the text is `+` and 5 to 15 digits, apart from spaces
+    /// and `-().`.
     public static func phone(_ number: String) -> String? {
         var digits: [UInt8] = []
         var hasPlus = false
@@ -102,8 +104,8 @@ public enum ContactURI {
     /// `widget:shop-front`: where a chat was opened.
     public static func widget(_ id: String) -> String? { opaque("widget:", id) }
 
-    /// The canonical form of an address with a scheme (`mailto:`, `tel:`, `widget:`, `visitor:`), or of a
-    /// bare mail address or number; nil for anything else.
+    /// The canonical form of an address with a scheme (`mailto:`, `tel:`, `widget:`, `visitor:`),
+    /// or of a bare mail address or number; nil for anything else.
     public static func normalized(_ text: String) -> String? {
         if let rest = stripped("mailto:", text) { return mail(unpercented(rest) ?? rest) }
         if let rest = stripped("tel:", text) { return phone(rest) }
@@ -112,7 +114,8 @@ public enum ContactURI {
         return mail(text) ?? phone(text)
     }
 
-    /// How a recipient reads on a channel: mail addresses on mail, numbers on calls, widgets on chat.
+    /// How a recipient reads on a channel: mail addresses on mail, numbers on calls, widgets on
+    /// chat.
     public static func recipient(_ text: String, on channel: Channel) -> String? {
         switch channel {
         case .email: mail(stripped("mailto:", text).map { unpercented($0) ?? $0 } ?? text)

@@ -3,21 +3,24 @@ import ClusterPrimitives
 
 /// What happened that the coordinator has to know.
 public enum CoordinatorEvent: Sendable {
-    /// A timer of at most `PlannerLimits.tickMillisecondsMax` went off. `now` is the time that would be stamped on
-    /// what is proposed now; `state` is the system group's, as applied here; `zone` is its zone's rules.
+    /// A timer of at most `PlannerLimits.tickMillisecondsMax` went off. `now` is the time that
+    /// would be stamped on what is proposed now; `state` is the system group's, as applied here;
+    /// `zone` is its zone's rules.
     case tick(now: Timestamp, state: SystemState, zone: ZoneRules)
     /// A shard answered, or could not be reached.
     case shardAnswered(Errand, ShardAnswer)
     /// The system group answered, or the proposal was lost.
     case proposalAnswered(Errand, ProposalAnswer)
-    /// A shard's first due time moved earlier, or the shard has a new leader, which announces its first due time.
+    /// A shard's first due time moved earlier, or the shard has a new leader, which announces its
+    /// first due time.
     case dueAt(ShardID, Timestamp)
 }
 
 /// The coordinator's duties under one epoch: sweeps, nights, and notices of owners who left.
 ///
-/// A value: the leader of the system group makes one when its `beginEpoch` was applied, and drops it when it
-/// leads no more or `.stop` comes out. Every effect is answered once, or never (then it is tried again).
+/// A value: the leader of the system group makes one when its `beginEpoch` was applied, and drops
+/// it when it leads no more or `.stop` comes out. Every effect is answered once, or never (then it
+/// is tried again).
 public struct Coordinator: Sendable {
     /// Under which it commands.
     public let epoch: Epoch

@@ -1,7 +1,8 @@
 import CaseModel
 import ClusterPrimitives
 
-/// The name of one try: an answer carries it back, so that late answers to earlier tries are passed over.
+/// The name of one try: an answer carries it back, so that late answers to earlier tries are passed
+/// over.
 public struct Errand: Hashable, Sendable {
     enum Planner: UInt8, Sendable {
         case sweep
@@ -19,8 +20,8 @@ public struct Errand: Hashable, Sendable {
 public enum ShardAnswer: Hashable, Sendable {
     /// Applied: how many cases, whether more are left of the same, and when the shard is due next.
     case page(count: UInt32, more: Bool, nextDueAt: Timestamp?)
-    /// Not applied, or nobody knows: no leader, overloaded, refused for now, or proposed and lost sight of. Nobody
-    /// will propose it any more.
+    /// Not applied, or nobody knows: no leader, overloaded, refused for now, or proposed and lost
+    /// sight of. Nobody will propose it any more.
     case failed
     /// A later coordinator was here: stop.
     case staleEpoch
@@ -57,8 +58,8 @@ public enum ProposalAnswer: Hashable, Sendable {
 
 /// What the shell performs for the coordinator.
 public enum CoordinatorEffect: Hashable, Sendable {
-    /// Propose to the shard, wherever its leader is, within `PlannerLimits.tellMillisecondsMax` or not at all; answer
-    /// with `.shardAnswered`.
+    /// Propose to the shard, wherever its leader is, within `PlannerLimits.tellMillisecondsMax` or
+    /// not at all; answer with `.shardAnswered`.
     case tell(ShardID, ShardCommand, Errand)
     /// Propose to the system group, as the cluster itself; answer with `.proposalAnswered`.
     case propose(SystemCommand, Errand)

@@ -3,9 +3,9 @@ import ClusterPrimitives
 
 /// Plans each night when it has come, has every shard archive, and records who is done.
 ///
-/// The truth is the system group's record: a planner that starts anew, in another epoch, takes up the night
-/// that runs where the record says. A shard that archived and could not be recorded does it again and
-/// finds nothing left.
+/// The truth is the system group's record: a planner that starts anew, in another epoch, takes up
+/// the night that runs where the record says. A shard that archived and could not be recorded does
+/// it again and finds nothing left.
 struct NightPlanner: Sendable {
     /// What the planner needs of the system group's state.
     struct View: Sendable {
@@ -35,8 +35,8 @@ struct NightPlanner: Sendable {
 
     init(epoch: Epoch) { self.epoch = epoch }
 
-    /// Does what `view`, the state as applied here now, leaves to do. `now` is the time that is replicated with
-    /// what is proposed now; it may step back.
+    /// Does what `view`, the state as applied here now, leaves to do. `now` is the time that is
+    /// replicated with what is proposed now; it may step back.
     mutating func tick(
         now: Timestamp,
         _ view: View,

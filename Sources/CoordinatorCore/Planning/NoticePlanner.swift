@@ -3,8 +3,8 @@ import ClusterPrimitives
 
 /// Tells every shard of owners who left the directory or came back, and records who knows.
 ///
-/// One thing at a time is told of one principal to one shard: a return goes out only when the answer, or the
-/// time-out, of the leaving is in.
+/// One thing at a time is told of one principal to one shard: a return goes out only when the
+/// answer, or the time-out, of the leaving is in.
 struct NoticePlanner: Sendable {
     private struct Key: Hashable, Comparable, Sendable {
         var generation: UInt64

@@ -3,12 +3,14 @@ import ClusterPrimitives
 
 /// Tells each shard to sweep when something there is due.
 ///
-/// Promises, while it ticks: never told before the time is due; told within 1 s of it while the shard answers;
-/// what fell due while nobody coordinated is done first thing, since a new planner knows no due times and
-/// asks every shard. Told twice does no harm: the shard looks at each case again.
+/// Promises, while it ticks: never told before the time is due; told within 1 s of it while the
+/// shard answers; what fell due while nobody coordinated is done first thing, since a new planner
+/// knows no due times and asks every shard. Told twice does no harm: the shard looks at each case
+/// again.
 ///
-/// What it knows is in memory alone, and comes from answers (the next due time) and announcements (one
-/// that moved earlier). Rejected: replicated due times, a second truth beside the shards' own index.
+/// What it knows is in memory alone, and comes from answers (the next due time) and announcements
+/// (one that moved earlier). Rejected: replicated due times, a second truth beside the shards' own
+/// index.
 struct SweepPlanner: Sendable {
     /// When a shard is due.
     private enum Due: Hashable, Sendable {
@@ -54,7 +56,8 @@ struct SweepPlanner: Sendable {
         shards = [Shard](repeating: Shard(), count: shardCount)
     }
 
-    /// Begins what is due. `now` is the time that is replicated with what is proposed now; it may step back.
+    /// Begins what is due. `now` is the time that is replicated with what is proposed now; it may
+    /// step back.
     mutating func tick(now: Timestamp, _ attempts: inout UInt64) -> [CoordinatorEffect] {
         self.now = now
         ticks += 1

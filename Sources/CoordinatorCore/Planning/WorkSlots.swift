@@ -1,7 +1,8 @@
-/// What is to be tried, is being tried, and rests after a failed try: a queue with a bounded number of slots.
+/// What is to be tried, is being tried, and rests after a failed try: a queue with a bounded number
+/// of slots.
 ///
-/// Invariants: a key is in one state at a time; no more tries are out than the limit; a key that failed comes
-/// back by itself; first come, first served among those that are ready.
+/// Invariants: a key is in one state at a time; no more tries are out than the limit; a key that
+/// failed comes back by itself; first come, first served among those that are ready.
 struct WorkSlots<Key: Hashable & Comparable & Sendable>: Sendable {
     private enum Phase: Sendable {
         case ready
@@ -26,7 +27,8 @@ struct WorkSlots<Key: Hashable & Comparable & Sendable>: Sendable {
         self.limit = limit
     }
 
-    /// Time goes on: tries that took too long count as failed, and those that rested are ready again.
+    /// Time goes on: tries that took too long count as failed, and those that rested are ready
+    /// again.
     mutating func tick() {
         now += 1
         for key in entries.sortedKeys {

@@ -8,7 +8,8 @@ extension SystemState {
     ///   - stamped: the entry's payload, decoded.
     ///   - index: the entry's place in the system group's log.
     ///   - term: the entry's term; an epoch in the command can't be above it.
-    /// - Returns: the answer, and the rows to write in the transaction that raises the applied index.
+    /// - Returns: the answer, and the rows to write in the transaction that raises the applied
+    ///   index.
     public mutating func apply(
         _ stamped: StampedSystemCommand,
         index: LogIndex,

@@ -62,8 +62,8 @@ extension SystemState {
     /// All presences that somebody set, by principal.
     public var presences: [PresenceRecord] { presenceTable.sorted }
 
-    /// Who a token's bearer is, with the rights that the directory gives now; nil for a secret that does
-    /// not count: unknown, expired, revoked, or of a principal who left or changed role.
+    /// Who a token's bearer is, with the rights that the directory gives now; nil for a secret that
+    /// does not count: unknown, expired, revoked, or of a principal who left or changed role.
     public func authenticate(tokenHash: SHA256Digest, at now: Timestamp) -> Actor? {
         guard let token = token(ofHash: tokenHash), token.isLive(at: max(now, meta.now)),
             let entry = principal(token.principal), entry.role == token.role
@@ -71,7 +71,8 @@ extension SystemState {
         return actor(entry)
     }
 
-    /// An entry as an actor, with the rights that the directory gives now; nil for who is not listed.
+    /// An entry as an actor, with the rights that the directory gives now; nil for who is not
+    /// listed.
     public func actor(_ id: PrincipalID) -> Actor? { principal(id).map(actor) }
 
     private func actor(_ entry: DirectoryEntry) -> Actor {
@@ -107,7 +108,8 @@ extension SystemState {
         queue(id).map { QueueFacts(id: $0.id, team: $0.team) }
     }
 
-    /// Where a contact goes: the first recipient that leads to a queue decides, else the default queue.
+    /// Where a contact goes: the first recipient that leads to a queue decides, else the default
+    /// queue.
     ///
     /// - Parameters:
     ///   - recipients: as the channel gives them, in its order: mail addresses, numbers, widgets.
@@ -124,19 +126,20 @@ extension SystemState {
         return queueFacts(settings.defaultQueue)
     }
 
-    /// Whose mail this is: the entry with that verified address, else the address itself, as `mailto:…`.
-    /// Nil when the text is no address.
+    /// Whose mail this is: the entry with that verified address, else the address itself, as
+    /// `mailto:…`. Nil when the text is no address.
     public func requester(forAddress address: String) -> PrincipalID? {
         ContactURI.mail(address).map { principalID(ofContact: $0) ?? PrincipalID($0) }
     }
 
-    /// Whose call this is: the entry with that verified number, else the number itself, as `tel:+…`.
-    /// Nil when the text is no international number (withheld, local).
+    /// Whose call this is: the entry with that verified number, else the number itself, as
+    /// `tel:+…`. Nil when the text is no international number (withheld, local).
     public func requester(forPhone number: String) -> PrincipalID? {
         ContactURI.phone(number).map { principalID(ofContact: $0) ?? PrincipalID($0) }
     }
 
-    /// Whose chat this is: nobody verified a visitor, so that it is always `visitor:…`. Nil for an empty id.
+    /// Whose chat this is: nobody verified a visitor, so that it is always `visitor:…`. Nil for an
+    /// empty id.
     public func requester(forVisitor id: String) -> PrincipalID? {
         ContactURI.visitor(id).map { PrincipalID($0) }
     }

@@ -64,7 +64,8 @@ extension SystemState {
         return id
     }
 
-    /// Revokes all tokens of a principal whose role changed: they must not come back with the old role.
+    /// Revokes all tokens of a principal whose role changed: they must not come back with the old
+    /// role.
     mutating func endTokens(of principal: PrincipalID) {
         for var token in tokens(of: principal) where token.revokedAt == nil {
             token.revokedAt = meta.now

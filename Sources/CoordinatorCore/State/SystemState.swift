@@ -3,11 +3,11 @@ import ClusterPrimitives
 
 /// The system group's replicated state: what the cluster is, who may do what, and which nights ran.
 ///
-/// A value: no clock, no I/O, no random source, no order that a hash chose. Every replica that applies the
-/// same commands holds an equal state and asks its store for the same rows.
+/// A value: no clock, no I/O, no random source, no order that a hash chose. Every replica that
+/// applies the same commands holds an equal state and asks its store for the same rows.
 ///
-/// Invariants: a refused command changes nothing but the time and what its key remembers; all rows loaded
-/// again give an equal state; time, directory version, map version and epoch never fall.
+/// Invariants: a refused command changes nothing but the time and what its key remembers; all rows
+/// loaded again give an equal state; time, directory version, map version and epoch never fall.
 public struct SystemState: Sendable, Equatable {
     var meta = SystemMeta()
     /// Nil until the founding.

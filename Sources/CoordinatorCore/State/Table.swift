@@ -1,7 +1,7 @@
 /// A text as bytes: equal only to itself, ordered by Unicode scalars (which is UTF-8's byte order).
 ///
-/// Why not String: `==` on strings is canonical equivalence, so that two different rows of the store
-/// would be one entry here, and the tables behind it change with the runtime's version.
+/// Why not String: `==` on strings is canonical equivalence, so that two different rows of the
+/// store would be one entry here, and the tables behind it change with the runtime's version.
 struct TextKey: Hashable, Comparable, Sendable {
     let text: String
 

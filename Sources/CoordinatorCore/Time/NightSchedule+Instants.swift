@@ -1,12 +1,14 @@
 import ClusterPrimitives
 
 extension NightSchedule {
-    /// Days looked at around an instant: the day itself, its neighbours, and one that a zone may have left out.
+    /// Days looked at around an instant: the day itself, its neighbours, and one that a zone may
+    /// have left out.
     private static let daysAround: Int64 = 4
 
     /// The last night that begins after one instant and not after another; nil if there is none.
     ///
-    /// Several missed nights are caught up as one: the last boundary covers what all of them would have archived.
+    /// Several missed nights are caught up as one: the last boundary covers what all of them would
+    /// have archived.
     public func last(
         after: Timestamp,
         through: Timestamp,
@@ -19,7 +21,8 @@ extension NightSchedule {
             let found = floorDivide(through.rawValue, period) * period
             return found > after.rawValue ? Timestamp(rawValue: found) : nil
         case .daily(let minute):
-            // One day ahead: where clocks go back over midnight, the next day's night may have begun.
+            // One day ahead: where clocks go back over midnight, the next day's night may have
+            // begun.
             var day = zone.day(at: through).next
             for _ in 0..<Self.daysAround {
                 if let found = zone.instant(of: day, minute: minute), found <= through {

@@ -1,7 +1,7 @@
 import ClusterPrimitives
 
-/// The rule for all years to come that stands at the end of a zone file: POSIX's TZ text, with the hours
-/// from -167 to 167 that RFC 8536 (3.3.1) adds.
+/// The rule for all years to come that stands at the end of a zone file: POSIX's TZ text, with the
+/// hours from -167 to 167 that RFC 8536 (3.3.1) adds.
 struct PosixZone: Hashable, Sendable {
     /// When in a year one of the two changes happens.
     enum Day: Hashable, Sendable {

@@ -104,7 +104,8 @@ extension ZoneRules {
         return changes
     }
 
-    /// Zone files may hold the Big Bang (-2^59); arithmetic on anything within stays within 64 bits.
+    /// Zone files may hold the Big Bang (-2^59); arithmetic on anything within stays within 64
+    /// bits.
     private static let timesAllowed: ClosedRange<Int64> = -(1 << 60)...(1 << 60)
 
     private static func footer(_ reader: inout ByteReader) throws(DecodingFault) -> PosixZone? {

@@ -83,8 +83,8 @@ public struct ZoneRules: Hashable, Sendable {
 
     /// The first instant at which local clocks show `localSeconds` or later.
     ///
-    /// A time that the clocks skip becomes the first instant after the gap; of a time that they show twice it is
-    /// the first.
+    /// A time that the clocks skip becomes the first instant after the gap; of a time that they
+    /// show twice it is the first.
     func firstInstant(atOrAfterLocal localSeconds: Int64) -> Int64 {
         // No offset reaches further: before this instant the clocks can't show it.
         var start = localSeconds - Self.offsets.upperBound - 1
@@ -99,8 +99,8 @@ public struct ZoneRules: Hashable, Sendable {
         }
     }
 
-    /// When a day's clocks show `minute` (after midnight) for the first time, or the first instant after the gap
-    /// that swallows it; nil for a day that the calendar of this zone does not have.
+    /// When a day's clocks show `minute` (after midnight) for the first time, or the first instant
+    /// after the gap that swallows it; nil for a day that the calendar of this zone does not have.
     func instant(of day: CivilDay, minute: Int) -> Timestamp? {
         let begin = firstInstant(atOrAfterLocal: day.localSeconds)
         guard begin + self.offset(at: begin) < day.next.localSeconds else { return nil }
