@@ -74,7 +74,8 @@ public struct MemoryLog: RaftStorage {
     /// Drops the entries up to `index`, which some durable state must contain.
     public mutating func compact(through index: LogIndex) {
         guard index > base.index, let term = term(at: index) else { return }
-        tail = ArraySlice(tail.dropFirst(Int(index.rawValue - base.index.rawValue)))
+        // A copy: a slice would keep what was dropped in memory.
+        tail = ArraySlice(Array(tail.dropFirst(Int(index.rawValue - base.index.rawValue))))
         base = SnapshotID(index: index, term: term)
     }
 
