@@ -74,6 +74,9 @@ final class MetadataFile {
         guard let best else {
             throw .corrupted(file: path, offset: 0, reason: "neither slot has a right checksum")
         }
+        // After a crash of the process alone the slot may stand in the page cache only, and what
+        // follows from it (that retired segments are removed) must not become durable before it.
+        try file.synchronize()
         return MetadataFile(file: file, path: path, identity: identity, current: best)
     }
 

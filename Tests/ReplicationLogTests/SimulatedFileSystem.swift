@@ -11,7 +11,8 @@ final class SimulatedDisk {
     enum PowerCut {
         /// Only what was synced stays.
         case losesUnsynced
-        /// Everything written stays: the process died, not the machine.
+        /// The process dies, not the machine: everything written stays, and is as little durable as
+        /// it was.
         case keepsUnsynced
         /// Parts of it stay, also parts of single writes, at any byte.
         case tears(seed: UInt64)
@@ -128,24 +129,19 @@ final class SimulatedDisk {
         powerCutAt = nil
         failingSync = nil
         locks = []
-        let inodes = Set(
-            (Array(names.values) + Array(durableNames.values)).map(ObjectIdentifier.init)
-        )
+        if case .keepsUnsynced = cut { return }
         var survivors: [Inode] = []
         var seen: Set<ObjectIdentifier> = []
         // By name, so that a seed always gives the same disk.
-        let all = names.merging(durableNames) { first, _ in first }.sorted { $0.key < $1.key }
-        for (_, inode) in all where seen.insert(ObjectIdentifier(inode)).inserted {
-            survivors.append(inode)
+        for table in [names, durableNames] {
+            for (_, inode) in table.sorted(by: { $0.key < $1.key })
+            where seen.insert(ObjectIdentifier(inode)).inserted {
+                survivors.append(inode)
+            }
         }
-        for (_, inode) in durableNames.sorted(by: { $0.key < $1.key })
-        where seen.insert(ObjectIdentifier(inode)).inserted {
-            survivors.append(inode)
-        }
-        assert(survivors.count == inodes.count)
         switch cut {
         case .losesUnsynced: names = durableNames
-        case .keepsUnsynced: for inode in survivors { inode.durable = inode.current }
+        case .keepsUnsynced: break
         case .tears(let seed):
             var random = SeededGenerator(seed: seed)
             names = durableNames
