@@ -6,6 +6,7 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -124,7 +125,7 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "HTTP2TransportTests",
-        dependencies: ["HTTP2Transport", "COpenSSL", "CNghttp2", nio, nioPosix]
+        dependencies: ["HTTP2Transport", "COpenSSL", "CNghttp2", nio, nioPosix, nioEmbedded]
     ),
     .testTarget(
         name: "RPCTests",

@@ -75,6 +75,33 @@ extension CaseClient {
         try await change("/casecluster.v1.Directory/RemoveTeam", name, options)
     }
 
+    /// Says whether somebody takes cases now.
+    ///
+    /// - Parameters:
+    ///   - presence: available, away or offline.
+    ///   - name: whose, by the name in the directory; nil for the token's own principal.
+    ///   - options: key, deadline and token of this call.
+    /// - Returns: the directory's version after the change.
+    /// - Throws: not permitted for another's presence, unless by a supervisor.
+    @discardableResult
+    public func setPresence(
+        _ presence: Presence,
+        of name: String? = nil,
+        options: CaseCallOptions = CaseCallOptions()
+    ) async throws(CaseClientError) -> UInt64 {
+        var request = PBSetPresenceRequest()
+        request.idempotencyKey = key(options)
+        request.presence = presence
+        request.name = name ?? ""
+        return try await command(
+            "/casecluster.v1.Directory/SetPresence",
+            request,
+            PBDirectoryReceipt.self,
+            key: request.idempotencyKey,
+            options
+        ).directoryVersion
+    }
+
     /// Removes a queue that is not the default one.
     @discardableResult
     public func removeQueue(

@@ -57,6 +57,8 @@ public typealias IntakeOutcome = PBSubmitOutcome
 
 /// Somebody who can act.
 public typealias Principal = PBPrincipal
+/// Whether somebody takes cases now.
+public typealias Presence = PBPresence
 /// In which capacity.
 public typealias PrincipalRole = PBRole
 /// A team.

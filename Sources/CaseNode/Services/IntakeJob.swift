@@ -46,17 +46,19 @@ struct IntakeJob: Sendable {
 
     /// Takes the contact, or finds out what became of it.
     mutating func run() async throws -> PBSubmitResponse {
-        if let known = try await claim() {
-            return try await respond(known, .attached, duplicate: true)
-        }
+        let known = try await claim()
         let created = scope(key)
         let earlier = try await context.read(home) { reader in
             try reader.keyResult(created, byIntake: true)
         }
         if case .remembered(.accepted(let receipt)) = earlier {
-            try await record(receipt.id)
-            return try await respond(receipt.id, .created, duplicate: true)
+            if known == nil { try await record(receipt.id) }
+            let links = try await read(receipt.id)?.links ?? []
+            let outcome: PBSubmitOutcome =
+                links.first?.kind == .followUpOf ? .followUp : .created
+            return try await respond(receipt.id, outcome, duplicate: true)
         }
+        if let known { return try await respond(known, .commented, duplicate: true) }
         guard let target = try await target() else { return try await create(followingUp: nil) }
         return try await join(target)
     }

@@ -60,12 +60,13 @@ struct IntakeService: Sendable {
         guard let given = request.contact else {
             throw WireError(RequestFault("contact", "is required: mail, chat or call"))
         }
+        let code = context.system.machine.state.settings.countryCode
         do {
             return try await context.readers.runIfActive {
                 switch given {
                 case .mail(let data): try MailParser.parse([UInt8](data))
-                case .chat(let data): try ChatParser.parse([UInt8](data))
-                case .call(let data): try CallParser.parse([UInt8](data))
+                case .chat(let data): try ChatParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
+                case .call(let data): try CallParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
                 }
             }
         } catch let error as IntakeError {

@@ -148,7 +148,7 @@ public nonisolated struct PBSubmitResponse: Sendable {
   /// Its case.
   public var caseID: String = String()
 
-  /// What was done (the first time).
+  /// What was done. For a duplicate what was done the first time, where COMMENTED also stands for ATTACHED.
   public var outcome: PBSubmitOutcome = .unspecified
 
   /// It had been taken before; nothing was done now.

@@ -6,12 +6,13 @@ struct CaseCommand: AsyncParsableCommand {
         commandName: "case",
         abstract: "Make, read and work on cases.",
         discussion: """
-            Texts are given as an option, or on standard input where the option's value is a single dash.
+            Texts are given as an option, or on standard input where the option's value is a single
+            dash.
 
             EXAMPLES
               casectl case create --message - --requester-address eva@example.com < letter.txt
               casectl case show 0H5K2N8QT40V7
-              casectl case propose-solution 0H5K2N8QT40V7 --note "Reset" --message "Try again, please"
+              casectl case propose-solution 0H5K2N8QT40V7 --note "Reset" --message "Try again"
               casectl case close 0H5K2N8QT40V7 --notes "Duplicate" --expect-version 4
             """,
         groupedSubcommands: [

@@ -6,13 +6,10 @@ extension Session {
     /// A command's receipt: one line.
     func show(_ receipt: CaseReceipt) throws {
         let owner = receipt.owner.isEmpty ? "nobody" : receipt.owner
-        try show(
-            receipt.json,
-            printable(
-                "\(receipt.caseID)  \(label(receipt.status))  version \(receipt.version)  owner \(owner)\n",
-                keepLines: true
-            )
-        )
+        let line =
+            "\(receipt.caseID)  \(label(receipt.status))  version \(receipt.version)  "
+            + "owner \(owner)\n"
+        try show(receipt.json, printable(line, keepLines: true))
     }
 
     /// One case in full, a line a field; unset ones are left out.
@@ -113,7 +110,7 @@ extension CaseRecord {
             .init("title", .string(title)),
             .init("requester", requester.json),
             .init("channel", .string(channel.label)),
-            .init("channel_info", NamedValues.json(channelInfo)),
+            .init("channel_info", NamedValues.pairs(channelInfo)),
             .init("created_at", Times.json(createdAt)),
             .init("updated_at", Times.json(updatedAt)),
             .init("owner", .optional(owner)),
@@ -177,7 +174,16 @@ extension CaseSurvey {
 }
 
 extension NamedValues {
-    /// An object, in the order given: names of one case don't repeat.
+    /// Pairs in the order given; names may repeat, as the recipients of a mail do.
+    static func pairs(_ values: [CaseNamedValue]) -> JSONValue {
+        .array(
+            values.map {
+                .object([.init("name", .string($0.name)), .init("value", .string($0.value))])
+            }
+        )
+    }
+
+    /// An object, in the order given: the custom fields of one case don't repeat.
     static func json(_ values: [CaseNamedValue]) -> JSONValue {
         .object(values.map { .init($0.name, .string($0.value)) })
     }

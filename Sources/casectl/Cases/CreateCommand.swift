@@ -9,8 +9,8 @@ struct CreateCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               casectl case create --message "The door is stuck" --requester-name "Eva Lind"
-              casectl case create --message - --as-owner --channel call --requester-phone +46701234567
-              casectl case create --message "Again" --link follow-up-of:0H5K2N8QT40V7 --field floor=3
+              casectl case create --message - --as-owner --channel call --requester-name "Eva"
+              casectl case create --message "Again" --link follow-up-of:0H5K2N8QT40V7
             """
     )
 

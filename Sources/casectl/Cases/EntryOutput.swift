@@ -18,9 +18,14 @@ extension CaseEntry {
             .init("from", .optional(from)),
             .init("to", .optional(to)),
             .init("attachments", .array(attachments.map(\.json))),
-            .init("interaction", NamedValues.json(interaction)),
+            .init("interaction", NamedValues.pairs(interaction)),
             .init("has_raw", .bool(hasRaw_p)),
         ])
+    }
+
+    /// The action that moved the case, or else what kind of entry it is.
+    var title: String {
+        (action.isEmpty ? kind.label : action) + (staffOnly ? " (staff)" : "")
     }
 
     /// What happened, in a line.

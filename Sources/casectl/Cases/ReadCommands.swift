@@ -146,7 +146,7 @@ struct HistoryCommand: AsyncParsableCommand {
                         "\(entry.number)",
                         "\(entry.version)",
                         Times.text(entry.at),
-                        entry.action + (entry.staffOnly ? " (staff)" : ""),
+                        entry.title,
                         entry.actor,
                         entry.summary
                     )

@@ -10,9 +10,10 @@ struct AgentCommand: AsyncParsableCommand {
             EXAMPLES
               casectl agent add anna --team support --display-name "Anna Berg"
               casectl agent add triage-bot --role ai-agent --queue support
+              casectl agent presence available
               casectl token issue anna
             """,
-        subcommands: [Add.self, List.self, Remove.self]
+        subcommands: [Add.self, List.self, Remove.self, PresenceCommand.self]
     )
 
     /// `agent add`.
@@ -84,13 +85,14 @@ struct AgentCommand: AsyncParsableCommand {
         func run() async throws {
             try await Session.run(global) { session in
                 let staff = try await session.client.principals().filter { $0.role != .requester }
-                var table = Table("NAME", "ROLE", "TEAMS", "QUEUES", "DISPLAY NAME")
+                var table = Table("NAME", "ROLE", "TEAMS", "QUEUES", "PRESENCE", "DISPLAY NAME")
                 for person in staff {
                     table.add(
                         person.name,
                         session.label(person.role),
                         person.teams.joined(separator: ", "),
                         person.queues.joined(separator: ", "),
+                        person.presence.label,
                         person.displayName
                     )
                 }

@@ -44,6 +44,7 @@ extension Principal {
         .object([
             .init("name", .string(name)),
             .init("role", .string(role.label)),
+            .init("presence", .optional(presence.label)),
             .init("display_name", .optional(displayName)),
             .init("teams", .array(teams.map { .string($0) })),
             .init("queues", .array(queues.map { .string($0) })),

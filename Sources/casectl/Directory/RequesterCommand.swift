@@ -7,7 +7,8 @@ struct RequesterCommand: AsyncParsableCommand {
         commandName: "requester",
         abstract: "Customers in the directory, with their verified addresses and numbers.",
         discussion: """
-            Mail from a verified address, and a call from a verified number, is this requester's own word.
+            Mail from a verified address, and a call from a verified number, is this requester's own
+            word.
 
             EXAMPLES
               casectl requester add eva --address eva@example.com --phone +46701234567

@@ -45,7 +45,7 @@ struct TokenCommand: AsyncParsableCommand {
                 guard !token.secret.isEmpty else {
                     throw Failure(
                         .refused,
-                        "this key's token \(token.tokenID) was issued before, and its secret is not shown "
+                        "this key's token \(token.tokenID) was issued before; its secret is not shown "
                             + "again: revoke it and issue another"
                     )
                 }

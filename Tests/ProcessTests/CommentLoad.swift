@@ -1,0 +1,210 @@
+import CaseClient
+import Foundation
+import Synchronization
+
+/// Lets everybody in while it is open, and keeps them waiting while it is closed.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func open() {
+        let waiters = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func close() { state.withLock { $0.isOpen = false } }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiters.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+}
+
+/// Workers that each append numbered comments to a case of their own, one in flight each, and repeat
+/// a comment under its key until it is acknowledged, whatever happens to the node meanwhile.
+final class CommentLoad: Sendable {
+    struct Worker: Sendable {
+        let number: Int
+        let caseID: String
+    }
+
+    struct Counts: Sendable {
+        var acknowledged = 0
+        var retried = 0
+    }
+
+    /// What a reading of all cases found.
+    struct Verdict: Sendable {
+        var lost: [String] = []
+        var doubled: [String] = []
+        var disordered: [String] = []
+        var foreign: [String] = []
+        var broken: [String] = []
+        var isClean: Bool {
+            lost.isEmpty && doubled.isEmpty && disordered.isEmpty && foreign.isEmpty
+                && broken.isEmpty
+        }
+    }
+
+    let gate = Gate()
+    private let client: CaseClient
+    private let workers: [Worker]
+    private let acknowledged: Mutex<[Int]>
+    private let counts = Mutex(Counts())
+    private let isStopping = Mutex(false)
+    private let progress = Mutex<(target: Int, waiter: CheckedContinuation<Void, Never>)?>(nil)
+
+    private init(client: CaseClient, workers: [Worker]) {
+        self.client = client
+        self.workers = workers
+        acknowledged = Mutex(Array(repeating: 0, count: workers.count))
+    }
+
+    /// Makes an agent with its token, and a case for each worker.
+    static func prepare(_ node: NodeProcess, workers count: Int) async throws -> CommentLoad {
+        let admin = try node.client(token: try node.adminToken)
+        var agent = Principal()
+        agent.name = "load"
+        agent.role = .agent
+        agent.teams = ["default"]
+        _ = try await admin.put(agent)
+        let token = try await admin.issueToken(for: "load").secret
+        await admin.shutdown()
+        let client = try node.client(token: token)
+        var workers: [Worker] = []
+        for number in 0..<count {
+            var new = NewCase()
+            new.title = "worker \(number)"
+            new.message = "the case of worker \(number)"
+            new.requester.name = "worker \(number)"
+            new.asOwner = true
+            let receipt = try await client.create(new)
+            workers.append(Worker(number: number, caseID: receipt.caseID))
+        }
+        return CommentLoad(client: client, workers: workers)
+    }
+
+    var total: Counts { counts.withLock { $0 } }
+
+    /// Runs all workers until `stop`.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for worker in workers { group.addTask { await self.work(worker) } }
+        }
+    }
+
+    /// Lets the workers end after the comment that each is at.
+    func stop() { isStopping.withLock { $0 = true } }
+
+    /// Waits until so many more comments were acknowledged.
+    func advance(by count: Int) async {
+        let target = total.acknowledged + count
+        await withCheckedContinuation { continuation in
+            let isThere = counts.withLock { counts in
+                if counts.acknowledged >= target { return true }
+                progress.withLock { $0 = (target, continuation) }
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    private func work(_ worker: Worker) async {
+        var number = 1
+        while !isStopping.withLock({ $0 }) {
+            await gate.pass()
+            do {
+                _ = try await client.execute(
+                    .comment(Self.text(worker.number, number)),
+                    on: worker.caseID,
+                    options: CaseCallOptions(idempotencyKey: "w\(worker.number)-\(number)")
+                )
+                acknowledged.withLock { $0[worker.number] = number }
+                number += 1
+                count()
+            } catch {
+                // The node is gone, or will be: the same comment again, under the same key.
+                counts.withLock { $0.retried += 1 }
+            }
+        }
+    }
+
+    private func count() {
+        let waiter: CheckedContinuation<Void, Never>? = counts.withLock { counts in
+            counts.acknowledged += 1
+            return progress.withLock { progress in
+                guard let waiting = progress, counts.acknowledged >= waiting.target else {
+                    return nil
+                }
+                progress = nil
+                return waiting.waiter
+            }
+        }
+        waiter?.resume()
+    }
+
+    static func text(_ worker: Int, _ number: Int) -> String {
+        "worker \(worker) comment \(number) " + String(repeating: "x", count: 200)
+    }
+
+    /// Reads every case and compares contents and order with what was acknowledged.
+    func verify() async throws -> Verdict {
+        var verdict = Verdict()
+        for worker in workers {
+            let acknowledged = acknowledged.withLock { $0[worker.number] }
+            var texts: [String] = []
+            var after: UInt64 = 0
+            while true {
+                let page = try await client.history(worker.caseID, after: after, pageSize: 500)
+                texts += page.entries.filter { $0.kind == .comment }.map(\.text)
+                guard page.more, let last = page.entries.last else { break }
+                after = last.number
+            }
+            judge(worker.number, texts, acknowledged, &verdict)
+            if try await !client.verify(worker.caseID).valid {
+                verdict.broken.append("case \(worker.caseID)")
+            }
+        }
+        return verdict
+    }
+
+    private func judge(
+        _ worker: Int,
+        _ texts: [String],
+        _ acknowledged: Int,
+        _ verdict: inout Verdict
+    ) {
+        let expected = (0...acknowledged + 1).map { Self.text(worker, $0) }
+        let positions = Dictionary(uniqueKeysWithValues: zip(expected, expected.indices))
+        var seen = Array(repeating: 0, count: expected.count)
+        var last = 0
+        for text in texts {
+            guard let position = positions[text], position > 0 else {
+                verdict.foreign.append("worker \(worker): \(text.prefix(40))")
+                continue
+            }
+            seen[position] += 1
+            if position < last { verdict.disordered.append("worker \(worker) comment \(position)") }
+            last = position
+        }
+        for number in 1..<expected.count {
+            if seen[number] == 0, number <= acknowledged {
+                verdict.lost.append("worker \(worker) comment \(number)")
+            }
+            if seen[number] > 1 { verdict.doubled.append("worker \(worker) comment \(number)") }
+        }
+    }
+}
