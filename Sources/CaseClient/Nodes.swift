@@ -20,6 +20,9 @@ final class Nodes: Sendable {
     /// this, and a server that invents addresses can't make the client open more.
     static let hintedMax = 16
 
+    /// Bytes of one message: the largest contact, and room for the fields around it.
+    static let messageBytesMax = IncomingContact.bytesMax + 64 * 1_024
+
     private struct State {
         var preferred = 0
         var hinted: [CaseEndpoint: RPCClient] = [:]
@@ -125,9 +128,8 @@ final class Nodes: Sendable {
 
     private static func connection(_ endpoint: CaseEndpoint, _ tls: TLSContext?) -> RPCClient {
         let target = RPCTarget(host: endpoint.host, port: endpoint.port, serverName: nil)
-        return RPCClient(
-            RPCClient.Configuration(targets: [target], tls: tls),
-            group: MultiThreadedEventLoopGroup.singleton
-        )
+        var configuration = RPCClient.Configuration(targets: [target], tls: tls)
+        configuration.rpc.messageBytesMax = messageBytesMax
+        return RPCClient(configuration, group: MultiThreadedEventLoopGroup.singleton)
     }
 }

@@ -21,7 +21,10 @@ struct BenchOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The certificates to trust, PEM; without it plain text to loopback.",
+            """
+            The certificates to trust, PEM. [default: casenode-data/tls/ca.pem, if it is there; \
+            without any, plain text to loopback]
+            """,
             valueName: "path"
         ),
         completion: .file()
@@ -98,6 +101,8 @@ struct BenchOptions: ParsableArguments {
         }
         let token = String(decoding: bytes, as: UTF8.self)
             .trimmingCharacters(in: .whitespacesAndNewlines)
+        let standard = "casenode-data/tls/ca.pem"
+        let ca = ca ?? (FileManager.default.fileExists(atPath: standard) ? standard : nil)
         let security: CaseClientSecurity =
             if plaintext { .plaintextToAnyAddress } else if let ca { .tls(roots: ca) } else {
                 .plaintext

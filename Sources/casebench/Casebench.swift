@@ -9,14 +9,14 @@ struct Casebench: AsyncParsableCommand {
         commandName: "casebench",
         abstract: "Loads a case cluster and checks that it kept what it acknowledged.",
         discussion: """
-            Callers run in a closed loop: each waits for its answer before its next call. Latencies are those
-            of successful calls, as a caller sees them, retries included; they are counted in buckets 0.8 %
-            wide. Afterwards everything is read back: each acknowledged comment must be there exactly once,
-            unaltered, in the version of its receipt and in its caller's order; one whose outcome nobody
-            told, at most once. On a mismatch the status is 1.
+            Callers run in a closed loop: each waits for its answer before its next call. Latencies
+            are those of successful calls, as a caller sees them, retries included; they are counted
+            in buckets 0.8 % wide. Afterwards everything is read back: each acknowledged comment
+            must be there exactly once, unaltered, in the version of its receipt and in its caller's
+            order; one whose outcome nobody told, at most once. On a mismatch the status is 1.
 
-            A run makes a team, a queue, agents and tokens of its own. It never removes cases: use a cluster
-            made for it.
+            A run makes a team, a queue, agents and tokens of its own. It never removes cases: use a
+            cluster made for it.
 
             EXAMPLES
               casebench comment --in-flight 256 --duration 30s --rounds 3 --json comment.json
@@ -139,10 +139,10 @@ extension BenchOptions {
                 verification: verification,
                 machine: Machine.current()
             )
-            if let json { try report.encoded().write(to: URL(fileURLWithPath: json)) }
             print("\(Load.name), \(inFlight) in flight: \(median.line)")
             print(verification.line)
             for finding in verification.findings { Self.say(finding) }
+            if let json { try report.encoded().write(to: URL(fileURLWithPath: json)) }
             for client in clients { await client.shutdown() }
             guard verification.passed else { throw ExitCode(1) }
         } catch let error as CaseClientError {

@@ -111,18 +111,17 @@ struct Audit: Sendable, Equatable {
     }
 
     private mutating func count(_ line: Journal.Line, times: Int) {
+        let name = "\(line.caseID): worker \(line.marker.worker)'s \(line.marker.sequence)"
         if times > 1 {
             repeated += 1
-            note(
-                "\(line.caseID): worker \(line.marker.worker)'s \(line.marker.sequence) is there \(times) times"
-            )
+            note("\(name) is there \(times) times")
         }
         switch line.outcome {
         case .acknowledged:
             acknowledged += 1
             guard times == 0 else { return }
             lost += 1
-            note("\(line.caseID): worker \(line.marker.worker)'s \(line.marker.sequence) is LOST")
+            note("\(name) is LOST")
         case .unknown: if times > 0 { unknownFound += 1 }
         case .refused: break
         }

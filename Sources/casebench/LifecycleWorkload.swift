@@ -80,7 +80,7 @@ struct LifecycleWorkload: Workload {
                 finished.append(id)
                 meter.rounds += 1
             } catch {
-                // Counted by the meter, and written down where a text was sent: on to the next case.
+                // Counted by the meter, and written down where a text was sent.
                 return
             }
         }

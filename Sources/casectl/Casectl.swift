@@ -17,9 +17,10 @@ struct Casectl: AsyncParsableCommand {
               casectl watch --output json
 
             OUTPUT
-              With --output json a command writes one object, on one line. Lists (case list, case history,
-              the directory's lists) and watch write one object a line, so that they can be read while
-              they run. Times are UTC, as 2025-01-31T12:00:00.000Z; what is not set is null.
+              With --output json a command writes one object, on one line. Lists (case list, case
+              history, the directory's lists) and watch write one object a line, so that they can be
+              read while they run. Times are UTC, as 2025-01-31T12:00:00.000Z; what is not set is
+              null.
 
             \(ExitStatus.help)
             """,

@@ -7,14 +7,14 @@ struct WatchCommand: AsyncParsableCommand {
         commandName: "watch",
         abstract: "Follow changes of cases as they happen.",
         discussion: """
-            Begins with what happens from now on, unless told otherwise. Lost connections are taken up again
-            without gaps; each JSON line carries the token to go on from in another run. Ends with --count,
-            or with an interrupt.
+            Begins with what happens from now on, unless told otherwise. Lost connections are taken
+            up again without gaps; each JSON line carries the token to go on from in another run.
+            Ends with --count, or with an interrupt.
 
             EXAMPLES
               casectl watch
               casectl watch --from-start --count 100 --output json
-              casectl watch --resume-token "$token" --output json | while read -r event; do …; done
+              casectl watch --resume-token "$token" --output json | jq -r .id
             """
     )
 
@@ -46,14 +46,20 @@ struct WatchCommand: AsyncParsableCommand {
                 $0.resumeToken = resumeToken
                 $0.caseID = caseID
             }
-            // Nobody answering for the time of one call is what any command here ends with.
-            let events = try session.client.watch(request, patience: session.deadline)
-            var seen = 0
-            for try await event in events {
-                try show(event, session)
-                seen += 1
-                if let count, seen >= count { break }
-            }
+            let following = Task { try await follow(request, session) }
+            Terminal.whenOutputCloses { following.cancel() }
+            try await following.value
+        }
+    }
+
+    private func follow(_ request: WatchRequest, _ session: Session) async throws {
+        // Nobody answering for the time of one call is what any command here ends with.
+        let events = try session.client.watch(request, patience: session.deadline)
+        var seen = 0
+        for try await event in events {
+            try show(event, session)
+            seen += 1
+            if let count, seen >= count { break }
         }
     }
 

@@ -7,6 +7,8 @@ import Testing
 
 /// Cutting mbox files.
 @Suite struct MboxTests {
+    private let from = "From a@example.com Mon Jan  1 00:00:00 2025\n"
+
     private func split(_ text: String, bytesMax: Int = 1_000, piece: Int = 1) -> [MboxSplitter.Item]
     {
         var splitter = MboxSplitter(bytesMax: bytesMax)
@@ -24,7 +26,7 @@ import Testing
     @Test(arguments: [1, 2, 7, 64, 10_000])
     func cutsAtSeparators(piece: Int) {
         let text =
-            "From a@x Mon Jan  1 00:00:00 2025\nSubject: 1\n\nOne\n\nFrom b@x\nSubject: 2\n\nTwo\n\n"
+            "\(from)Subject: 1\n\nOne\n\n\(from)Subject: 2\n\nTwo\n\n"
         #expect(
             split(text, piece: piece) == [
                 message("Subject: 1\n\nOne\n"), message("Subject: 2\n\nTwo\n"),
@@ -35,16 +37,19 @@ import Testing
     /// "From " in the middle of a text is no cut unless an empty line is before it, and a quoted
     /// one is given back as it was written.
     @Test func keepsTexts() {
-        let text = "From a\nS: 1\n\nDear you\nFrom here on\n\n>From there\n>>From x\n> From y\n"
+        let text =
+            "\(from)S: 1\n\nDear you\nFrom here on\n\nFrom me\n>From there\n>>From x\n> From y\n"
         #expect(
             split(text) == [
-                message("S: 1\n\nDear you\nFrom here on\n\nFrom there\n>From x\n> From y\n")
+                message(
+                    "S: 1\n\nDear you\nFrom here on\n\nFrom me\nFrom there\n>From x\n> From y\n"
+                )
             ]
         )
     }
 
     @Test func keepsLineEnds() {
-        let text = "From a\r\nS: 1\r\n\r\nOne\r\n\r\nFrom b\r\nS: 2\r\n\r\nTwo"
+        let text = "From a 0:00 2025\r\nS: 1\r\n\r\nOne\r\n\r\nFrom b 0:00 2025\r\nS: 2\r\n\r\nTwo"
         #expect(split(text) == [message("S: 1\r\n\r\nOne\r\n"), message("S: 2\r\n\r\nTwo")])
     }
 
@@ -52,17 +57,20 @@ import Testing
     @Test(arguments: [1, 16, 4_096])
     func passesOverWhatIsTooLong(piece: Int) {
         let long = String(repeating: "x", count: 300)
-        let text = "From a\nS: 1\n\nshort\n\nFrom b\n\(long)\n\(long)\n\nFrom c\nS: 3\n\nshort\n"
+        let text = "\(from)S: 1\n\nshort\n\n\(from)\(long)\n\(long)\n\n\(from)S: 3\n\nshort\n"
         let items = split(text, bytesMax: 100, piece: piece)
         #expect(
             items == [message("S: 1\n\nshort\n"), .tooLong(bytes: 602), message("S: 3\n\nshort\n")]
         )
     }
 
-    @Test func noMbox() {
-        #expect(split("Subject: 1\n\nFrom a\nx\n") == [.notMbox])
+    /// What stands before the first message is named once, and the messages behind it are taken.
+    @Test func junkInFront() {
+        let items = split("Subject: 1\n\nFrom a\nx\n\n\(from)S: 2\n")
+        #expect(items == [.noSeparator, message("S: 2\n")])
+        #expect(split(String(repeating: "x", count: 3_000) + "\n\n\(from)S: 2\n") == items)
         #expect(split("") == [])
-        #expect(split("\n\nFrom a\nS: 1\n") == [message("S: 1\n")])
+        #expect(split("\n\n\(from)S: 1\n") == [message("S: 1\n")])
     }
 
     /// Any messages, joined into an mbox file and cut in any pieces, come out as they went in.
@@ -77,7 +85,7 @@ import Testing
                 }.joined()
         }
         let file = messages.map { message in
-            "From sender date\n"
+            from
                 + message.split(separator: "\n", omittingEmptySubsequences: false).map { line in
                     line.drop { $0 == ">" }.hasPrefix("From ") ? ">\(line)" : "\(line)"
                 }.joined(separator: "\n") + "\n"
@@ -120,14 +128,14 @@ import Testing
     @Test func walksMailboxes() throws {
         try Directory.with { directory in
             let path = "\(directory)/in.mbox"
-            let text = (1...5).map { "From x\nS: \($0)\n\nhello\n\n" }.joined()
+            let text = (1...5).map { "From x 10:00 2025\nS: \($0)\n\nhello\n\n" }.joined()
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             try Data("nonsense\n".utf8).write(to: URL(fileURLWithPath: "\(directory)/other"))
             var source = try ContactSource([path, "\(directory)/other"], isMbox: true)
             var names: [String] = []
             while let contact = source.next() { names.append(contact.name) }
             #expect(names.prefix(5) == (1...5).map { "\(path) message \($0)" }[...])
-            #expect(names.last == "\(directory)/other")
+            #expect(names.last == "\(directory)/other message 1")
             #expect(names.count == 6)
         }
     }

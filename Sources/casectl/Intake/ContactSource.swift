@@ -91,11 +91,11 @@ struct ContactSource {
                     )
                 )
             )
-        case .notMbox:
+        case .noSeparator:
             return PendingContact(
-                name: Files.name(open.path),
+                name: name,
                 content: .failure(
-                    Failure(.badInput, "no mbox file: it does not begin with 'From '")
+                    Failure(.badInput, "what stands before the first 'From ' line is no message")
                 )
             )
         }

@@ -7,9 +7,9 @@ struct IntakeCommand: AsyncParsableCommand {
         commandName: "intake",
         abstract: "Hand contacts in: each becomes a case, or a message on one.",
         discussion: """
-            A contact is recognised by its own key (Message-ID, chat id, call id): handing it in again does
-            nothing more, so a run that was interrupted is simply repeated. One that can't be taken never
-            holds up the others; it is named at the end, and the status is 2.
+            A contact is recognised by its own key (Message-ID, chat id, call id): handing it in
+            again does nothing more, so a run that was interrupted is simply repeated. One that
+            can't be taken never holds up the others; it is named at the end, and the status is 2.
 
             EXAMPLES
               casectl intake mail letter.eml maildir/new

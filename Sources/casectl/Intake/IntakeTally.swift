@@ -33,7 +33,9 @@ struct IntakeTally {
     /// A contact could not be taken.
     mutating func fail(_ name: String, _ reason: String, _ session: Session) throws {
         failed += 1
-        if failures.count < Self.failuresMax { failures.append("\(name): \(reason)") }
+        if failures.count < Self.failuresMax {
+            failures.append(reason.hasPrefix(name) ? reason : "\(name): \(reason)")
+        }
         guard session.format == .json else { return }
         let json = JSONValue.object([.init("name", .string(name)), .init("error", .string(reason))])
         try Terminal.write(json.text + "\n")

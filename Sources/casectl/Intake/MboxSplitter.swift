@@ -1,9 +1,11 @@
 /// Cuts an mbox file into its messages while it is read; never holds more than one of them.
 ///
-/// The `mboxrd` form: a line `From …` at the start or after an empty line begins a message, the
-/// empty line before it belongs to the cut, and in a message's text each `>From …`, `>>From …`
-/// loses one `>`. A message above the limit is passed over to its end and reported with its size:
-/// the rest of the file must not suffer from it. Lines end with LF or CRLF and keep their ends.
+/// As Protocol/intake.md has it: a line `From …` with a time of day and a year of four digits, at
+/// the beginning or below an empty line, begins a message; that empty line belongs to the cut, so
+/// that a message has the same bytes by whichever way it comes in. In a text each `>From …`,
+/// `>>From …` loses one `>`. A message above the limit is passed over to its end and reported with
+/// its size, and so is what stands before the first separator: the rest of the file must not suffer
+/// from it.
 struct MboxSplitter {
     /// What was found, in the order of the file.
     enum Item: Equatable {
@@ -11,8 +13,8 @@ struct MboxSplitter {
         case message([UInt8])
         /// A message of more bytes than the limit.
         case tooLong(bytes: Int)
-        /// Bytes before the first `From ` line: the file is no mbox.
-        case notMbox
+        /// Something before the first separator: no message, or a damaged file.
+        case noSeparator
     }
 
     private let bytesMax: Int
@@ -22,7 +24,7 @@ struct MboxSplitter {
     private var pendingBlank: [UInt8] = []
     private var afterBlank = true
     private var isInMessage = false
-    private var isBroken = false
+    private var isJunkNamed = false
 
     /// - Parameter bytesMax: the most bytes of one message.
     init(bytesMax: Int) {
@@ -33,7 +35,7 @@ struct MboxSplitter {
     /// Takes the next piece of the file.
     mutating func take(_ piece: some Sequence<UInt8>) -> [Item] {
         var found: [Item] = []
-        for byte in piece where !isBroken {
+        for byte in piece {
             // One byte past the limit is enough to know; the rest of such a line is only counted.
             if line.count <= bytesMax { line.append(byte) } else { messageBytes += 1 }
             if byte == UInt8(ascii: "\n") { endLine(&found) }
@@ -44,7 +46,7 @@ struct MboxSplitter {
     /// The end of the file.
     mutating func finish() -> [Item] {
         var found: [Item] = []
-        if !line.isEmpty, !isBroken { endLine(&found) }
+        if !line.isEmpty { endLine(&found) }
         endMessage(&found)
         return found
     }
@@ -52,7 +54,7 @@ struct MboxSplitter {
     private mutating func endLine(_ found: inout [Item]) {
         defer { line.removeAll(keepingCapacity: true) }
         let isBlank = line == [10] || line == [13, 10]
-        if afterBlank, line.starts(with: Self.separator) {
+        if afterBlank, isSeparator {
             pendingBlank = []
             endMessage(&found)
             isInMessage = true
@@ -60,10 +62,12 @@ struct MboxSplitter {
             return
         }
         guard isInMessage else {
-            if !isBlank {
-                isBroken = true
-                found.append(.notMbox)
+            if !isBlank, !isJunkNamed {
+                isJunkNamed = true
+                found.append(.noSeparator)
             }
+            messageBytes = 0
+            afterBlank = isBlank
             return
         }
         append(pendingBlank)
@@ -95,8 +99,26 @@ struct MboxSplitter {
 
     private var isQuoted: Bool {
         let rest = line.drop { $0 == UInt8(ascii: ">") }
-        return rest.count < line.count && rest.starts(with: Self.separator)
+        return rest.count < line.count && rest.starts(with: Self.from)
     }
 
-    private static let separator = Array("From ".utf8)
+    /// Writers exist that don't quote `From ` in texts, and none that leave out the date.
+    private var isSeparator: Bool {
+        guard line.starts(with: Self.from), line.count <= Self.separatorBytesMax else {
+            return false
+        }
+        let words = line.split { $0 == 32 || (9...13).contains($0) }.dropFirst()
+        let hasYear = words.contains { $0.count == 4 && $0.allSatisfy(Self.isDigit) }
+        let hasTime = words.contains { word in
+            word.split(separator: UInt8(ascii: ":")).count >= 2
+                && word.allSatisfy { Self.isDigit($0) || $0 == UInt8(ascii: ":") }
+        }
+        return hasYear && hasTime
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+
+    private static let from = Array("From ".utf8)
+    /// A longer line is a text: a separator has an address of at most 320 bytes and a date.
+    private static let separatorBytesMax = 1_024
 }

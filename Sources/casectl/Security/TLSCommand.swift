@@ -16,13 +16,13 @@ struct TLSCommand: AsyncParsableCommand {
             commandName: "init",
             abstract: "Make a certificate authority, a node's and a client's certificate.",
             discussion: """
-                Writes ca.pem, ca.key, node.pem, node.key, client.pem and client.key; keys are readable by
-                their owner alone. Nothing is overwritten. Nodes trust whoever this authority signed for, so
-                keep ca.key off them; it is needed again to add nodes only.
+                Writes ca.pem, ca.key, node.pem, node.key, client.pem and client.key; keys are
+                readable by their owner alone. Nothing is overwritten. Nodes trust whoever this
+                authority signed for, so keep ca.key off them; it is needed again to add nodes only.
 
                 EXAMPLES
                   casectl tls init --directory casenode-data/tls
-                  casectl tls init --directory tls --hosts case1.example.com,case2.example.com,10.0.0.7
+                  casectl tls init --directory tls --hosts case1.example.com,10.0.0.7
                 """
         )
 

@@ -15,15 +15,15 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help:
-            "The access token itself; --token-file keeps it out of process lists. [env: CASECTL_TOKEN]"
+            "The access token; --token-file keeps it out of process lists. [env: CASECTL_TOKEN]"
     )
     var token: String?
 
     @Option(
         help: ArgumentHelp(
             """
-            A file with the access token. [env: CASECTL_TOKEN_FILE; default: casenode-data/admin.token, \
-            if it is there]
+            A file with the access token. [env: CASECTL_TOKEN_FILE; default: \
+            casenode-data/admin.token, if it is there]
             """,
             valueName: "path"
         ),
@@ -34,8 +34,8 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The certificates to trust, PEM. [env: CASECTL_CA; default: casenode-data/tls/ca.pem, if it is \
-            there; without any, plain text to loopback]
+            The certificates to trust, PEM. [env: CASECTL_CA; default: casenode-data/tls/ca.pem, \
+            if it is there; without any, plain text to loopback]
             """,
             valueName: "path"
         ),
@@ -97,8 +97,8 @@ enum Language: String, ExpressibleByArgument, CaseIterable {
 struct KeyOption: ParsableArguments {
     @Option(
         help: """
-            The command's idempotency key, to repeat it safely in another run; without one a random key is \
-            used, and shown if the outcome stays unknown.
+            The command's idempotency key, to repeat it safely in another run; without one a \
+            random key is used, and shown if the outcome stays unknown.
             """
     )
     var key: String?

@@ -3,9 +3,10 @@ struct Table {
     private let header: [String]
     private var rows: [[String]] = []
 
-    /// The widest a cell gets, in characters: a title of a thousand bytes must not push the rest
-    /// away.
+    /// The widest a cell gets, in characters: a long name must not push the rest away.
     static let cellWidthMax = 60
+    /// The same for the last column, which pushes nothing away: some lines of a terminal.
+    static let lastCellWidthMax = 240
 
     init(_ header: String...) { self.header = header }
 
@@ -17,7 +18,12 @@ struct Table {
 
     /// The table with a header; each line ends with a newline. No rows: the header alone.
     var text: String {
-        let shown = ([header] + rows).map { $0.map(Self.cell) }
+        let shown = ([header] + rows).map { row in
+            row.enumerated().map { column, text in
+                let isLast = column == row.count - 1
+                return Self.cell(text, isLast ? Self.lastCellWidthMax : Self.cellWidthMax)
+            }
+        }
         let widths = header.indices.map { column in shown.map { $0[column].count }.max() ?? 0 }
         var out = ""
         for row in shown {
@@ -33,10 +39,10 @@ struct Table {
         return out
     }
 
-    private static func cell(_ text: String) -> String {
+    private static func cell(_ text: String, _ widthMax: Int) -> String {
         let clean = text.isEmpty ? "-" : printable(text, keepLines: false)
-        guard clean.count > cellWidthMax else { return clean }
-        return clean.prefix(cellWidthMax - 1) + "…"
+        guard clean.count > widthMax else { return clean }
+        return clean.prefix(widthMax - 1) + "…"
     }
 }
 

@@ -28,6 +28,17 @@ enum Terminal {
         )
     }
 
+    /// Calls `action` when the reader of standard output goes away, as `head` does after its lines. For
+    /// commands that may have nothing to write for a long time, and would not notice before.
+    static func whenOutputCloses(_ action: @escaping @Sendable () -> Void) {
+        Thread.detachNewThread {
+            // No event is asked for: only an error or a hang-up of the pipe ends the wait.
+            var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+            while poll(&output, 1, -1) < 0 && errno == EINTR {}
+            if output.revents & Int16(POLLERR) != 0 { action() }
+        }
+    }
+
     /// Somebody is looking at standard error.
     static var isWatched: Bool { isatty(STDERR_FILENO) == 1 }
 }

@@ -67,7 +67,7 @@ struct EscalateCommand: CaseVerb {
         discussion: """
             EXAMPLES
               casectl case escalate 0H5K2N8QT40V7 --to-team second-line --reason "Needs a refund"
-              casectl case escalate 0H5K2N8QT40V7 --to-supervisor --reason "Threat" --summary - < notes
+              casectl case escalate 0H5K2N8QT40V7 --to-supervisor --reason "Threat" --summary -
             """
     )
 
