@@ -11,6 +11,8 @@ import Testing
         /// must be found.
         var candidates = [LogModel()]
         var phases: Set<LogPhase> = []
+        /// The operations that wrote or synced metadata.
+        var checkpoints: [Int] = []
         var didEnd = false
     }
 
@@ -21,9 +23,16 @@ import Testing
     private func run(_ disk: SimulatedDisk, seed: UInt64) -> Run {
         var run = Run()
         var phases: Set<LogPhase> = []
+        var checkpoints: [Int] = []
+        var started = 0
         do {
             var workload = LogWorkload(seed: seed)
-            let (log, _) = try LogFixture.open(disk) { phase, _ in phases.insert(phase) }
+            let (log, _) = try LogFixture.open(disk) { phase, edge in
+                phases.insert(phase)
+                guard phase == .checkpoint else { return }
+                if edge == .begin { started = disk.operations + 1 }
+                if edge == .end { checkpoints += started...disk.operations }
+            }
             for step in 1...Self.calls {
                 let writes = workload.next()
                 run.candidates.append(workload.model)
@@ -37,6 +46,7 @@ import Testing
             #expect(disk.isOff, "only the power cut may fail: \(error) SIM_SEED=\(seed)")
         }
         run.phases = phases
+        run.checkpoints = checkpoints
         return run
     }
 
@@ -99,6 +109,28 @@ import Testing
                 // It may end before the cut: then it is a plain restart.
                 _ = try? LogFixture.open(disk)
                 disk.cutPower(.tears(seed: UInt64(second)))
+                try verify(disk, promised, "SIM_SEED=\(seed) first=\(first) second=\(second)")
+            }
+        }
+    }
+
+    /// The process dies over a metadata slot that is written and not synced; then the power goes
+    /// while the next life acts on that slot.
+    @Test(arguments: seeds)
+    func everyOperationOfARecoveryFromThePageCache(seed: UInt64) throws {
+        let whole = SimulatedDisk()
+        let checkpoints = run(whole, seed: seed).checkpoints
+        #expect(checkpoints.count > 10)
+        for first in checkpoints {
+            for second in 1...12 {
+                let disk = SimulatedDisk()
+                disk.powerCutAt = first
+                let promised = run(disk, seed: seed)
+                disk.cutPower(.keepsUnsynced)
+                disk.powerCutAt = disk.operations + second
+                // It may end before the cut: then it is a plain restart.
+                _ = try? LogFixture.open(disk)
+                disk.cutPower(.tears(seed: UInt64(first * 16 + second)))
                 try verify(disk, promised, "SIM_SEED=\(seed) first=\(first) second=\(second)")
             }
         }
