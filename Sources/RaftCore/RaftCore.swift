@@ -104,7 +104,8 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     /// and compacts; see `Effects`.
     public var storage: Storage {
         get { log.storage }
-        set { log.storage = newValue }
+        // In place: a set would first copy the whole tail.
+        _modify { yield &log.storage }
     }
 
     var softState: SoftState { SoftState(lead: lead, role: role) }
