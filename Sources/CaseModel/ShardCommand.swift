@@ -38,6 +38,12 @@ public struct IdempotencyScope: Hashable, Sendable {
         self.requestHash = requestHash
     }
 
+    /// What the principals of channels begin with: `channel:email`.
+    public static let channelPrefix = "channel:"
+
+    /// The key is a contact's own (a Message-ID, a chat's or call's id), and its channel the principal.
+    public var isContact: Bool { principal.rawValue.hasPrefix(Self.channelPrefix) }
+
     /// The table's key: SHA-256 over the three parts, each with its length. Its first 8 bytes choose a create's shard.
     public var digest: SHA256Digest {
         var writer = ByteWriter(reserving: 256)

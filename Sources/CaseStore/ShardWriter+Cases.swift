@@ -10,8 +10,8 @@ extension ShardWriter {
         _ index: LogIndex,
         _ changes: inout [FeedItem]
     ) throws(StoreError) -> AppliedResult.Outcome {
-        // A contact may come again after weeks, so its keys don't expire.
-        let isContact = command.actor.role == .intake
+        // A contact may come again after weeks, so its keys don't expire, also where it speaks for a requester.
+        let isContact = command.actor.role == .intake || scope.isContact
         let table = isContact ? contactKeys : keys
         let digest = scope.digest
         switch try table.lookUp(digest, requestHash: scope.requestHash) {
