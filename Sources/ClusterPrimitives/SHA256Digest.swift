@@ -35,11 +35,16 @@ public enum Hex {
     private static let digits = Array("0123456789abcdef".utf8)
 
     /// Two characters a byte.
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        String(
-            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
-            as: UTF8.self
-        )
+    public static func encode(_ bytes: some Collection<UInt8>) -> String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+            var place = 0
+            for byte in bytes {
+                buffer[place] = digits[Int(byte >> 4)]
+                buffer[place + 1] = digits[Int(byte & 15)]
+                place += 2
+            }
+            return place
+        }
     }
 
     /// Nil unless `text` is an even number of hexadecimal digits.

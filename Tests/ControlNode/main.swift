@@ -1,11 +1,16 @@
-// A node whose replication log does not sync: the control for the crash tests. Under a library that throws
-// unsynced data away it must lose what it acknowledged; if it does not, those tests prove nothing.
+// A node whose replication log does not sync once it serves: the control for the crash tests. Under a
+// library that throws unsynced data away it must lose what it acknowledged; if it does not, those tests
+// prove nothing.
 
 import CaseNode
 import Foundation
 import Logging
 import ReplicationLog
 import ServiceLifecycle
+import Synchronization
+
+/// On while the node starts, so that what is lost is what clients were told, not the log itself.
+let syncs = Atomic(true)
 
 final class UnsyncedFile: LogFile {
     private let base: any LogFile
@@ -25,7 +30,9 @@ final class UnsyncedFile: LogFile {
         try base.write(bytes, at: offset)
     }
 
-    func synchronize() throws(LogError) {}
+    func synchronize() throws(LogError) {
+        if syncs.load(ordering: .relaxed) { try base.synchronize() }
+    }
 
     func preallocate(bytes: UInt64) throws(LogError) { try base.preallocate(bytes: bytes) }
 
@@ -53,7 +60,9 @@ struct UnsyncedFileSystem: LogFileSystem {
         try base.rename(path, to: newPath)
     }
 
-    func synchronizeDirectory(_ path: String) throws(LogError) {}
+    func synchronizeDirectory(_ path: String) throws(LogError) {
+        try base.synchronizeDirectory(path)
+    }
 
     func lock(_ path: String) throws(LogError) -> any LogFile { try base.lock(path) }
 }
@@ -78,6 +87,7 @@ do {
         logFiles: UnsyncedFileSystem(),
         logger: Logger(label: "control")
     )
+    syncs.store(false, ordering: .relaxed)
     FileHandle.standardOutput.write(Data("casenode listens on \(node.address)\n".utf8))
     try await ServiceGroup(
         services: [node],

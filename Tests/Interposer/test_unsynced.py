@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 
-library = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else ""
+if len(sys.argv) < 2:
+    sys.exit("usage: test_unsynced.py LIBRARY")
+library = os.path.abspath(sys.argv[1])
 
 
 def run(root, mode, *arguments, kills=True):
