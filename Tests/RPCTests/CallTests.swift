@@ -115,6 +115,76 @@ struct CallTests {
         }
     }
 
+    /// Cancelling, dropping and leaving a stream all reach the server.
+    @Test func serverHearsOfTheEnd() async throws {
+        try await Harness.run { harness in
+            let first = harness.client.stream(Echo.stuck)
+            first.writer.write([1])
+            // The echo that comes later on the same connection shows that the call has begun.
+            _ = try await harness.client.unary(Echo.unary, [])
+            first.cancel()
+            await harness.echo.waitCancelled(1)
+            let ended = await status { () throws(RPCStatus) in
+                var messages = first.messages.makeAsyncIterator()
+                return try await messages.next()
+            }
+            #expect(ended?.code == .cancelled)
+            if case .closed(let status) = first.writer.write([2]) {
+                #expect(status.code == .cancelled)
+            } else {
+                Issue.record("a cancelled call took a message")
+            }
+            var dropped: RPCClientStream? = harness.client.stream(Echo.stuck)
+            dropped?.writer.write([1])
+            _ = try await harness.client.unary(Echo.unary, [])
+            dropped = nil
+            await harness.echo.waitCancelled(2)
+            let deadline = harness.client.stream(
+                Echo.stuck,
+                deadline: .now() + .milliseconds(50)
+            )
+            await harness.echo.waitCancelled(3)
+            let late = await status { () throws(RPCStatus) in
+                var messages = deadline.messages.makeAsyncIterator()
+                return try await messages.next()
+            }
+            #expect(late?.code == .deadlineExceeded)
+        }
+    }
+
+    /// A reader whose Task is cancelled wakes up; the call itself goes on.
+    @Test func cancelledReader() async throws {
+        try await Harness.run { harness in
+            let call = harness.client.stream(Echo.chat)
+            let reading = Task {
+                await status { () throws(RPCStatus) in
+                    var messages = call.messages.makeAsyncIterator()
+                    return try await messages.next()
+                }
+            }
+            reading.cancel()
+            #expect(await reading.value?.code == .cancelled)
+            var messages = call.messages.makeAsyncIterator()
+            try await call.writer.send([1, 2])
+            #expect(try await messages.next() == [1, 2])
+        }
+    }
+
+    /// A server that is drained while calls hang cuts them when the time is over.
+    @Test func drainCutsWhatHangs() async throws {
+        try await Harness.run { harness in
+            let hanging = Task {
+                await status { () throws(RPCStatus) in
+                    try await harness.client.unary(Echo.hold, [])
+                }
+            }
+            await harness.echo.waitHeld(1)
+            await harness.server.drain(within: .milliseconds(50))
+            #expect(await hanging.value?.code == .unavailable)
+            #expect(harness.server.connections == 0)
+        }
+    }
+
     @Test func slowReaderIsNotFlooded() async throws {
         try await Harness.run { harness in
             let call = harness.client.serverStream(Echo.flood, [])

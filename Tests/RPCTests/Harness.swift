@@ -146,6 +146,7 @@ final class Echo: Sendable {
     static let drop = "/test.Echo/Drop"
     static let count = "/test.Echo/Count"
     static let flood = "/test.Echo/Flood"
+    static let overrun = "/test.Echo/Overrun"
     static let chat = "/test.Echo/Chat"
     static let push = "/test.Echo/Push"
     static let sum = "/test.Echo/Sum"
@@ -155,6 +156,9 @@ final class Echo: Sendable {
 
     func router() -> RPCRouter {
         var router = RPCRouter()
+        let health = HealthService()
+        health.set("", serving: true)
+        health.register(in: &router)
         router.unary(Self.unary) { call in
             var trailers = RPCMetadata()
             if let echo = call.context.metadata["echo"] { trailers["echo"] = echo }
@@ -191,6 +195,18 @@ final class Echo: Sendable {
                 while true { try await call.writer.send(piece) }
             }
             call.context.onCancel { task.cancel() }
+        }
+        // Writes on without a look at whether there is room: a little, or without end.
+        router.stream(Self.overrun) { call in
+            let piece = [UInt8](repeating: 7, count: 10_000)
+            call.messages.receive { inbound in
+                guard case .message(let order) = inbound else { return }
+                for _ in 0..<(order == [0] ? 30 : Int.max) {
+                    if case .closed(let status) = call.writer.write(piece) {
+                        return call.writer.finish(status)
+                    }
+                }
+            }
         }
         router.stream(Self.chat) { call in
             Task {
@@ -301,4 +317,13 @@ func status<Result>(
     } catch {
         return error
     }
+}
+
+/// A count that several tasks raise.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increment() { count.withLock { $0 += 1 } }
 }

@@ -206,12 +206,16 @@ extension HTTP2Stream {
     }
 
     /// Drops what is queued and ends with trailers at once. Where half a message is on the wire
-    /// already, or nothing else fits, the stream is reset with ENHANCE_YOUR_CALM instead.
-    public func cutShort(_ fixed: StaticHeaders, trailers: HTTP2Headers) {
+    /// already, the stream can only be reset, with `code`.
+    public func cutShort(
+        _ fixed: StaticHeaders,
+        trailers: HTTP2Headers,
+        orReset code: HTTP2ErrorCode
+    ) {
         guard let connection, let session = connection.session, !isWireClosed, resetCode == nil,
             case .open = finish
         else { return }
-        guard isAtMessageBoundary, hasResponded else { return reset(.enhanceYourCalm) }
+        guard isAtMessageBoundary, hasResponded else { return reset(code) }
         connection.outboundBytes -= outboundBytes
         outboundBytes = 0
         outbound.removeAll()

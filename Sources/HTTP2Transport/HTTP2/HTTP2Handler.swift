@@ -60,7 +60,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
 
     private var context: ChannelHandlerContext?
     private var peer: PeerIdentity?
-    private var batch = ByteBuffer()
+    private var outgoing = ByteBuffer()
     private var isReading = false
     private var isFlushing = false
     private var isFlushScheduled = false
@@ -69,6 +69,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
     private var nextDeadline: NIODeadline?
     private var deadlineTimer: Scheduled<Void>?
     private var tickTimer: Scheduled<Void>?
+    private var closeTimer: Scheduled<Void>?
 
     /// Made on `eventLoop`, for one channel.
     public init(
@@ -190,6 +191,10 @@ public final class HTTP2Handler: ChannelInboundHandler {
             let written = context.eventLoop.makePromise(of: Void.self)
             context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
             written.futureResult.whenComplete { _ in channel.close(promise: nil) }
+            // A peer that reads nothing must not keep the connection by that.
+            closeTimer = eventLoop.assumeIsolated().scheduleTask(in: limits.closeTime) {
+                channel.close(promise: nil)
+            }
         } else {
             context.close(promise: nil)
         }
@@ -200,6 +205,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
         guard state.close() else { return }
         tickTimer?.cancel()
         deadlineTimer?.cancel()
+        closeTimer?.cancel()
         let open = streams.values.sorted { $0.id < $1.id }
         streams.removeAll()
         for stream in open { endStream(stream, code: .internalError, isConnectionLost: true) }
@@ -271,8 +277,8 @@ public final class HTTP2Handler: ChannelInboundHandler {
             nghttp2_session_want_write(session) != 0
         {
             guard fillBatch(session) else { break }
-            let bytes = batch
-            batch = ByteBuffer()
+            let bytes = outgoing
+            outgoing = ByteBuffer()
             // May run `channelInactive` synchronously: everything is read again afterwards.
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }
@@ -280,11 +286,11 @@ public final class HTTP2Handler: ChannelInboundHandler {
         closeIfOver()
     }
 
-    /// Lays frames into `batch`; false if there were none.
+    /// Lays frames into `outgoing`; false if there were none.
     private func fillBatch(_ session: OpaquePointer) -> Bool {
         guard let context else { return false }
-        batch = context.channel.allocator.buffer(capacity: 4_096)
-        while batch.readableBytes < limits.writeBatchBytes {
+        outgoing = context.channel.allocator.buffer(capacity: 4_096)
+        while outgoing.readableBytes < limits.writeBatchBytes {
             var data: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(session, &data)
             if count < 0 {
@@ -293,9 +299,9 @@ public final class HTTP2Handler: ChannelInboundHandler {
                 break
             }
             guard count > 0, let data else { break }
-            batch.writeBytes(UnsafeBufferPointer(start: data, count: count))
+            outgoing.writeBytes(UnsafeBufferPointer(start: data, count: count))
         }
-        return batch.readableBytes > 0
+        return outgoing.readableBytes > 0
     }
 
     private func noteWritability() {

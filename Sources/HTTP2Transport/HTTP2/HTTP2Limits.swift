@@ -42,8 +42,9 @@ public struct HTTP2Limits: Sendable {
     /// Received resets allowed again per second.
     public var receivedResetsPerSecond = 100
 
-    /// Frames without use (PING, SETTINGS, PRIORITY, empty DATA): at once, and per second.
-    public var idleFramesBurst = 1_000
+    /// Frames without use (PING, SETTINGS, PRIORITY, empty DATA): at once, and per second. Below
+    /// nghttp2's own 1,000 of queued acknowledgements, so that the peer is told why it is cut off.
+    public var idleFramesBurst = 500
     /// Frames without use allowed again per second.
     public var idleFramesPerSecond = 100
 
@@ -61,6 +62,9 @@ public struct HTTP2Limits: Sendable {
 
     /// Bytes are waiting and the socket or the stream's window took none for so long: give up.
     public var writeStallTime: TimeAmount = .seconds(30)
+
+    /// Time for the last bytes of a connection that is being closed to reach the socket.
+    public var closeTime: TimeAmount = .seconds(2)
 
     /// Between the two GOAWAYs of a drain when the peer doesn't answer the PING between them.
     public var drainNoticeTime: TimeAmount = .seconds(1)

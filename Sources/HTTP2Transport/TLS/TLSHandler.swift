@@ -148,8 +148,10 @@ public final class TLSHandler: ChannelDuplexHandler {
     }
 
     private func readPlain(_ context: ChannelHandlerContext) {
+        // Used again for each record, unless a handler above has kept the last one.
+        var plain = context.channel.allocator.buffer(capacity: Self.recordBytesMax)
         while state.isReady {
-            var plain = context.channel.allocator.buffer(capacity: Self.recordBytesMax)
+            plain.clear()
             var error = SSL_ERROR_NONE
             plain.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.recordBytesMax) { raw in
                 OpenSSLErrors.clear()

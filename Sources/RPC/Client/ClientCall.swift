@@ -23,7 +23,7 @@ public struct RPCCancel: Sendable {
 /// One call of a client, from its making to its outcome; it may pass through several connections.
 ///
 /// Invariant: its sink hears of exactly one outcome.
-final class ClientCall: Sendable {
+final class ClientCall: Sendable, PoolCall {
     /// Where the outcome goes.
     enum Sink: Sendable {
         case unary(@Sendable (Result<RPCReply, RPCStatus>) -> Void)

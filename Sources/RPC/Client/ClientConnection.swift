@@ -11,6 +11,7 @@ final class ClientConnection: HTTP2ConnectionDelegate {
     private let fixed: StaticHeaders
     private let authority: String
     private let handle: HandlerBox
+    private var id: ObjectIdentifier { ObjectIdentifier(batcher) }
     private var isReady = false
     private var isRetired = false
 
@@ -57,22 +58,25 @@ final class ClientConnection: HTTP2ConnectionDelegate {
         guard isReady, !isRetired else { return }
         guard connection.canOpenStreams else {
             isRetired = true
-            return pool.retired(slot, batcher)
+            return pool.retired(slot, id, error: nil)
         }
         pool.capacityChanged(
             slot,
-            batcher,
+            id,
             limit: connection.streamCapacity + connection.openStreams
         )
     }
 
     func connectionClosed(_ connection: HTTP2Handler, error: TransportError?) {
         handle.handler = nil
-        if !isReady { return pool.failed(slot, error: error ?? .closed) }
-        if !isRetired {
-            isRetired = true
-            pool.retired(slot, batcher)
+        guard isReady else {
+            // Without an error TCP itself did not come about, which the attempt reports.
+            if let error { pool.failed(slot, error: error) }
+            return
         }
+        guard !isRetired else { return }
+        isRetired = true
+        pool.retired(slot, id, error: error)
     }
 
     // MARK: - From the pool
@@ -107,7 +111,7 @@ final class ClientConnection: HTTP2ConnectionDelegate {
     }
 
     /// A reserved stream is free again.
-    func streamEnded() { pool.streamEnded(slot, batcher) }
+    func streamEnded() { pool.streamEnded(slot, id) }
 
     /// A call that was certainly not processed tries again.
     func giveBack(_ call: ClientCall) { pool.submit(call) }
@@ -120,9 +124,12 @@ final class ClientConnection: HTTP2ConnectionDelegate {
 }
 
 /// A connection as the pool sees it.
-struct ClientLink: Sendable {
+struct ClientLink: Sendable, PoolLink {
     let batcher: LoopBatcher
     let connection: NIOLoopBound<ClientConnection>
+
+    /// The link keeps its batcher, so the identity is not given to another one meanwhile.
+    var id: ObjectIdentifier { ObjectIdentifier(batcher) }
 
     func start(_ call: ClientCall) {
         batcher.enqueue { [connection] in connection.value.start(call) }

@@ -7,6 +7,8 @@ final class ClientPool: Sendable {
     /// How often calls that wait for a connection are looked at; their deadlines are kept to this.
     private static let sweepInterval = TimeAmount.milliseconds(20)
 
+    private typealias State = PoolState<ClientCall, ClientLink>
+
     private struct Place: Sendable {
         let target: RPCTarget
         let eventLoop: any EventLoop
@@ -14,7 +16,7 @@ final class ClientPool: Sendable {
 
     private let configuration: RPCClient.Configuration
     private let places: [Place]
-    private let state: Mutex<PoolState>
+    private let state: Mutex<State>
     /// Connections that exist, also those that take no more calls.
     private let open = Mutex(OpenConnections())
 
@@ -32,7 +34,7 @@ final class ClientPool: Sendable {
             }
         }
         state = Mutex(
-            PoolState(
+            State(
                 slotCount: places.count,
                 pendingCallsMax: configuration.rpc.pendingCallsMax,
                 backoffMin: configuration.backoffMin,
@@ -57,31 +59,34 @@ final class ClientPool: Sendable {
         perform(effects)
     }
 
-    func retired(_ slot: Int, _ batcher: LoopBatcher) {
-        perform(state.withLock { $0.retired(slot, batcher, now: .now()) })
+    func retired(_ slot: Int, _ id: ObjectIdentifier, error: TransportError?) {
+        let jitter = Double.random(in: 0...1)
+        let effects = state.withLock {
+            $0.retired(slot, id, error: error, now: .now(), jitter: jitter)
+        }
+        perform(effects)
     }
 
-    func capacityChanged(_ slot: Int, _ batcher: LoopBatcher, limit: Int) {
-        perform(state.withLock { $0.capacityChanged(slot, batcher, limit: limit) })
+    func capacityChanged(_ slot: Int, _ id: ObjectIdentifier, limit: Int) {
+        perform(state.withLock { $0.capacityChanged(slot, id, limit: limit) })
     }
 
-    func streamEnded(_ slot: Int, _ batcher: LoopBatcher) {
-        perform(state.withLock { $0.streamEnded(slot, batcher) })
+    func streamEnded(_ slot: Int, _ id: ObjectIdentifier) {
+        perform(state.withLock { $0.streamEnded(slot, id) })
     }
 
-    private func perform(_ effects: PoolState.Effects) {
+    private func perform(_ effects: State.Effects) {
         for (call, link) in effects.starts { link.start(call) }
         for slot in effects.connects { connect(slot) }
         for (call, status) in effects.failures { call.fail(status) }
+        for call in effects.expirations { call.expire() }
         if effects.armsTimer {
             places[0].eventLoop.scheduleTask(in: Self.sweepInterval) { self.sweep() }
         }
     }
 
     private func sweep() {
-        let (expired, effects) = state.withLock { $0.expire(now: .now()) }
-        for call in expired { call.expire() }
-        perform(effects)
+        perform(state.withLock { $0.expire(now: .now()) })
     }
 
     private func connect(_ slot: Int) {
@@ -139,12 +144,14 @@ final class ClientPool: Sendable {
             open.isClosed = true
             return Array(open.channels.values)
         }
+        let timers = channels.map { channel in
+            channel.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+        }
         for channel in channels {
-            let timer = channel.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
             await withCheckedContinuation { continuation in
                 channel.closeFuture.whenComplete { _ in continuation.resume() }
             }
-            timer.cancel()
         }
+        for timer in timers { timer.cancel() }
     }
 }

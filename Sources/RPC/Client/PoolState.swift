@@ -1,11 +1,25 @@
 import HTTP2Transport
 import NIOCore
 
+/// A call as the pool sees it.
+protocol PoolCall {
+    /// It has its outcome already; whoever holds it may drop it.
+    var isOver: Bool { get }
+    /// When its caller stops waiting.
+    var deadline: NIODeadline? { get }
+}
+
+/// A connection as the pool sees it.
+protocol PoolLink {
+    /// Tells it from those that came before it in the same slot.
+    var id: ObjectIdentifier { get }
+}
+
 /// Which call goes to which connection: a value that is told events and the time.
 ///
-/// Invariants: `inFlight` of a slot never passes its capacity; a call is in `pending` or given out,
-/// never both; calls leave `pending` in the order they came.
-struct PoolState {
+/// Invariants: a slot has at most as many calls as its capacity when they are given out; a call is
+/// in `pending` or given out, never both; calls leave `pending` in the order they came.
+struct PoolState<Call: PoolCall, Link: PoolLink> {
     enum Phase: Equatable {
         /// Not connected; the next call connects.
         case idle
@@ -17,18 +31,23 @@ struct PoolState {
 
     struct Slot {
         var phase = Phase.idle
-        var link: ClientLink?
+        var link: Link?
         var inFlight = 0
         var capacity = 0
+        /// The peer has sent its SETTINGS: it speaks, and trusts this side.
+        var isProved = false
+        /// Attempts that failed since the last connection that was proved.
         var failures = 0
         var lastError: TransportError?
     }
 
     /// What is to be done with calls and connections; performed outside the lock.
     struct Effects {
-        var starts: [(call: ClientCall, link: ClientLink)] = []
+        var starts: [(call: Call, link: Link)] = []
         var connects: [Int] = []
-        var failures: [(call: ClientCall, status: RPCStatus)] = []
+        var failures: [(call: Call, status: RPCStatus)] = []
+        /// Waiting calls whose deadline has passed.
+        var expirations: [Call] = []
         var armsTimer = false
     }
 
@@ -37,7 +56,7 @@ struct PoolState {
     private let backoffMax: TimeAmount
     private(set) var slots: [Slot]
     private var next = 0
-    private var pending = CircularBuffer<ClientCall>()
+    private var pending = CircularBuffer<Call>()
     private var isTimerArmed = false
     private(set) var isShutDown = false
 
@@ -52,7 +71,7 @@ struct PoolState {
     var pendingCount: Int { pending.count }
 
     /// Takes a call.
-    mutating func submit(_ call: ClientCall, now: NIODeadline) -> Effects {
+    mutating func submit(_ call: Call, now: NIODeadline) -> Effects {
         var effects = Effects()
         guard !isShutDown else {
             effects.failures = [(call, RPCStatus(.unavailable, "the client is shut down"))]
@@ -121,9 +140,14 @@ struct PoolState {
     }
 
     /// A slot's connection stands.
-    mutating func connected(_ index: Int, _ link: ClientLink, capacity: Int) -> Effects {
+    mutating func connected(_ index: Int, _ link: Link, capacity: Int) -> Effects {
         var effects = Effects()
-        slots[index] = Slot(phase: .ready, link: link, capacity: capacity)
+        guard !isShutDown else { return effects }
+        slots[index].phase = .ready
+        slots[index].link = link
+        slots[index].inFlight = 0
+        slots[index].capacity = capacity
+        slots[index].isProved = false
         startPending(&effects)
         return effects
     }
@@ -136,27 +160,40 @@ struct PoolState {
         jitter: Double
     ) -> Effects {
         var effects = Effects()
-        precondition((0.0...1.0).contains(jitter))
         guard slots[index].phase == .connecting else { return effects }
-        slots[index].failures += 1
-        slots[index].lastError = error
-        let doublings = min(slots[index].failures - 1, 20)
-        let full = min(backoffMax.nanoseconds, backoffMin.nanoseconds << Int64(doublings))
+        fail(index, error, now: now, jitter: jitter, &effects)
+        return effects
+    }
+
+    private mutating func fail(
+        _ index: Int,
+        _ error: TransportError,
+        now: NIODeadline,
+        jitter: Double,
+        _ effects: inout Effects
+    ) {
+        precondition((0.0...1.0).contains(jitter))
+        let failures = slots[index].failures + 1
+        // 20 doublings of a millisecond are minutes: more would only overflow.
+        let full = min(
+            backoffMax.nanoseconds,
+            backoffMin.nanoseconds << Int64(min(failures - 1, 20))
+        )
         // Half of it fixed, half random, so that clients of a restarted server come apart.
         let wait = full / 2 + Int64(Double(full / 2) * jitter)
-        slots[index].phase = .waiting(until: now + .nanoseconds(wait))
+        slots[index] = Slot(
+            phase: .waiting(until: now + .nanoseconds(wait)),
+            failures: failures,
+            lastError: error
+        )
         let hasHope = slots.contains { slot in
-            switch slot.phase {
-            case .connecting, .ready, .idle: true
-            case .waiting: false
-            }
+            if case .waiting = slot.phase { return false }
+            return true
         }
-        if !hasHope {
-            let status = unreachable()
-            effects.failures = pending.map { ($0, status) }
-            pending.removeAll()
-        }
-        return effects
+        guard !hasHope else { return }
+        let status = unreachable()
+        effects.failures += pending.map { ($0, status) }
+        pending.removeAll()
     }
 
     private func unreachable() -> RPCStatus {
@@ -164,28 +201,44 @@ struct PoolState {
         return RPCStatus(.unavailable, "no server can be reached: \(detail)")
     }
 
-    /// The connection takes no more calls, or is gone. `batcher` says which one is meant.
-    mutating func retired(_ index: Int, _ batcher: LoopBatcher, now: NIODeadline) -> Effects {
+    /// The connection takes no more calls, or is gone, with an error or without.
+    ///
+    /// One that goes before the peer has said anything counts as an attempt that failed: so a
+    /// server that does not trust this client is not asked again at once.
+    mutating func retired(
+        _ index: Int,
+        _ id: ObjectIdentifier,
+        error: TransportError?,
+        now: NIODeadline,
+        jitter: Double
+    ) -> Effects {
         var effects = Effects()
-        guard slots[index].link?.batcher === batcher else { return effects }
-        slots[index] = Slot()
-        if !pending.isEmpty { wake(now: now, &effects) }
+        guard slots[index].link?.id == id else { return effects }
+        if slots[index].isProved {
+            slots[index] = Slot()
+            if !pending.isEmpty { wake(now: now, &effects) }
+        } else {
+            fail(index, error ?? .closed, now: now, jitter: jitter, &effects)
+        }
         return effects
     }
 
-    /// The peer allows another number of streams.
-    mutating func capacityChanged(_ index: Int, _ batcher: LoopBatcher, limit: Int) -> Effects {
+    /// The peer has said how many streams it allows.
+    mutating func capacityChanged(_ index: Int, _ id: ObjectIdentifier, limit: Int) -> Effects {
         var effects = Effects()
-        guard slots[index].link?.batcher === batcher else { return effects }
+        guard slots[index].link?.id == id else { return effects }
+        slots[index].isProved = true
+        slots[index].failures = 0
+        slots[index].lastError = nil
         slots[index].capacity = limit
         startPending(&effects)
         return effects
     }
 
     /// A stream that was taken for a call is free again.
-    mutating func streamEnded(_ index: Int, _ batcher: LoopBatcher) -> Effects {
+    mutating func streamEnded(_ index: Int, _ id: ObjectIdentifier) -> Effects {
         var effects = Effects()
-        guard slots[index].link?.batcher === batcher else { return effects }
+        guard slots[index].link?.id == id else { return effects }
         precondition(slots[index].inFlight > 0, "a stream ended twice")
         slots[index].inFlight -= 1
         startPending(&effects)
@@ -199,25 +252,24 @@ struct PoolState {
     }
 
     /// Takes out the waiting calls whose deadline has passed, and those that are over.
-    mutating func expire(now: NIODeadline) -> (expired: [ClientCall], effects: Effects) {
+    mutating func expire(now: NIODeadline) -> Effects {
         var effects = Effects()
         isTimerArmed = false
-        var expired: [ClientCall] = []
-        var kept = CircularBuffer<ClientCall>()
+        var kept = CircularBuffer<Call>()
         for call in pending where !call.isOver {
             if let deadline = call.deadline, deadline <= now {
-                expired.append(call)
+                effects.expirations.append(call)
             } else {
                 kept.append(call)
             }
         }
         pending = kept
         if !pending.isEmpty { armTimer(&effects) }
-        return (expired, effects)
+        return effects
     }
 
     /// Nothing goes out any more.
-    mutating func shutDown() -> (links: [ClientLink], calls: [ClientCall]) {
+    mutating func shutDown() -> (links: [Link], calls: [Call]) {
         isShutDown = true
         defer {
             pending.removeAll()

@@ -205,7 +205,11 @@ final class ServerStream: HTTP2StreamDelegate {
                 try MessageFrame.write(message, to: stream)
             } catch {
                 let status = RPCStatus(.resourceExhausted, "the response does not fit the queue")
-                return stream.cutShort(.none, trailers: WireHeaders.trailers(status, metadata))
+                return stream.cutShort(
+                    .none,
+                    trailers: WireHeaders.trailers(status, metadata),
+                    orReset: .enhanceYourCalm
+                )
             }
             if metadata.isEmpty {
                 stream.end(WireHeaders.okTrailers, trailers: HTTP2Headers())
@@ -280,7 +284,10 @@ final class ServerStream: HTTP2StreamDelegate {
         }
         let trailers = WireHeaders.trailers(status)
         if hasHead {
-            stream.cutShort(.none, trailers: trailers)
+            // The two resets that a client reads as a gRPC status of its own.
+            let code: HTTP2ErrorCode =
+                status.code == .resourceExhausted ? .enhanceYourCalm : .cancel
+            stream.cutShort(.none, trailers: trailers, orReset: code)
         } else {
             hasHead = true
             stream.respond(WireHeaders.responseHead, trailers, endStream: true)
