@@ -148,10 +148,13 @@ import Testing
         func error(_ code: CaseClientError.Code) -> CaseClientError {
             CaseClientError(code: code, kind: "", message: "")
         }
-        #expect(error(.unavailable).stopsIntake)
-        #expect(error(.unauthenticated).stopsIntake)
-        #expect(!error(.invalidArgument).stopsIntake)
-        #expect(!error(.internal).stopsIntake)
+        #expect(error(.unauthenticated).isForAll)
+        #expect(error(.unavailable).isSilence)
+        for code in [CaseClientError.Code.invalidArgument, .internal, .resourceExhausted] {
+            var failure = error(code)
+            failure.outcomeUnknown = true
+            #expect(!failure.isForAll && !failure.isSilence, "\(code): the contact's own fault")
+        }
     }
 }
 

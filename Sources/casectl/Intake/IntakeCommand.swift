@@ -85,6 +85,10 @@ struct IntakeOptions: ParsableArguments {
         }
     }
 
+    /// So many contacts in a row without an answer end a run. One alone may be the contact's own doing,
+    /// and must not hold up those behind it.
+    private static let silencesMax = 3
+
     /// Hands all in, one after the other: an answer must not overtake what it answers.
     func run(
         isMbox: Bool,
@@ -93,6 +97,7 @@ struct IntakeOptions: ParsableArguments {
         try await Session.run(global) { session in
             var source = try ContactSource(paths, isMbox: isMbox)
             var tally = IntakeTally()
+            var silences = 0
             var meter = ProgressMeter(isShown: progress || Terminal.isWatched)
             while let pending = source.next() {
                 switch pending.content {
@@ -101,9 +106,11 @@ struct IntakeOptions: ParsableArguments {
                 case .success(let bytes):
                     do {
                         let receipt = try await session.client.submit(contact(bytes), queue: queue)
+                        silences = 0
                         try tally.take(pending.name, receipt, session)
                     } catch let error as CaseClientError {
-                        guard !error.stopsIntake else {
+                        silences = error.isSilence ? silences + 1 : 0
+                        guard !error.isForAll, silences < Self.silencesMax else {
                             meter.end(tally.line)
                             Terminal.note("casectl: stopped at \(pending.name); \(tally.line)")
                             Terminal.note("casectl: run it again: what was taken is recognised")
@@ -125,11 +132,14 @@ struct IntakeOptions: ParsableArguments {
 }
 
 extension CaseClientError {
-    /// The next contact would fail in the same way: nobody answers, or the token is not good for
-    /// this.
-    var stopsIntake: Bool {
-        switch exitStatus {
-        case .unavailable, .notPermitted: true
+    /// Every contact would fail in the same way: the token is not good for this.
+    var isForAll: Bool { code == .unauthenticated || code == .permissionDenied }
+
+    /// Nobody answered, or had no room.
+    var isSilence: Bool {
+        switch code {
+        case .unavailable, .deadlineExceeded, .cancelled: true
+        case .resourceExhausted: kind == "overloaded"
         default: false
         }
     }
