@@ -111,8 +111,8 @@ let tests: [Target] = [
     .testTarget(
         name: "ProcessTests",
         dependencies: [
-            "CaseClient", "CaseProtocol", "ClusterPrimitives", "ReplicationLog", "casenode",
-            "casenode-control", "casectl",
+            "CaseClient", "CaseProtocol", "CaseNode", "ClusterPrimitives", "HTTP2Transport",
+            "ReplicationLog", "casenode", "casenode-control", "casectl", nio, nioPosix, protobuf,
         ],
         exclude: ["Python"]
     ),
@@ -142,6 +142,22 @@ let tests: [Target] = [
         dependencies: [
             "CaseStore", "CaseModel", "CoordinatorCore", "ClusterPrimitives", grdb, grdbSQLite,
         ]
+    ),
+    .testTarget(
+        name: "ReplicaDriverTests",
+        dependencies: ["ReplicaDriver", "RaftCore", "ClusterPrimitives"]
+    ),
+    .testTarget(
+        name: "CaseNodeTests",
+        dependencies: [
+            "CaseNode", "CaseModel", "CaseProtocol", "CaseStore", "ClusterPrimitives",
+            "CoordinatorCore", "RPC", "RaftCore", "ReplicaDriver", "ReplicationLog", lifecycle,
+            logging, nio, nioPosix, protobuf,
+        ]
+    ),
+    .testTarget(
+        name: "CaseProtocolTests",
+        dependencies: ["CaseProtocol", "CaseModel", "ClusterPrimitives", protobuf]
     ),
     .testTarget(name: "CaseIntakeTests", dependencies: ["CaseIntake", "ClusterPrimitives"]),
     .testTarget(

@@ -1,4 +1,5 @@
 import CaseModel
+import CaseProtocol
 import CaseStore
 import ClusterPrimitives
 import CoordinatorCore
@@ -21,6 +22,8 @@ import Synchronization
 public final class Node: Service, Sendable {
     /// How long calls may go on after a stop was asked for, in seconds.
     static let drainSeconds: Int64 = 10
+    /// Bytes of one request: the largest raw contact, and room for what stands around it.
+    static let requestBytesMax = CaseLimits.rawBytesMax + (64 << 10)
 
     /// The address that clients reach it at.
     public let address: String
@@ -38,6 +41,7 @@ public final class Node: Service, Sendable {
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
     private let server: RPCServer
+    private let health: HealthService
     private let phases: PhaseReport?
 
     /// Opens or makes the data directory, recovers, founds a new cluster, and listens.
@@ -52,13 +56,35 @@ public final class Node: Service, Sendable {
         logFiles: any LogFileSystem = POSIXFileSystem(),
         logger: Logger
     ) async throws -> Node {
+        var configuration = configuration
+        if configuration.listenPort == 0 {
+            configuration.listenPort = try await freePort(configuration.listenHost)
+        }
         let directory = try DataDirectory(
             path: configuration.dataDirectory,
             newNodeID: NodeID(1),
             newClusterID: ServiceContext.randomBytes(16)
         )
         let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
-        return try await Node(assembly)
+        do {
+            return try await Node(assembly)
+        } catch {
+            await assembly.abandon()
+            throw error
+        }
+    }
+
+    /// A port that nobody has now. Chosen before anything else, since a founding cluster records its members'
+    /// addresses; should another process take it meanwhile, the start fails and says so.
+    private static func freePort(_ host: String) async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: host, port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else {
+            throw ConfigurationError(option: "listen-host", reason: "\(host) has no ports")
+        }
+        return port
     }
 
     private init(_ parts: NodeAssembly) async throws {
@@ -105,19 +131,21 @@ public final class Node: Service, Sendable {
             log: log,
             startedAt: startedAt
         ).register(in: &router)
-        let health = HealthService()
+        health = HealthService()
         health.set("", serving: true)
         for name in Self.services { health.set(name, serving: true) }
         health.register(in: &router)
-        server = try await RPCServer.start(
-            RPCServer.Configuration(
-                host: configuration.listenHost,
-                port: configuration.listenPort,
-                tls: try NodeTLS.context(configuration, directory)
-            ),
-            router: router,
-            group: group
+        guard let descriptors = Data(base64Encoded: ProtocolDescriptors.fileDescriptorSet) else {
+            preconditionFailure("the generated descriptors are base 64")
+        }
+        try ReflectionService(fileDescriptorSet: [UInt8](descriptors)).register(in: &router)
+        var listening = RPCServer.Configuration(
+            host: configuration.listenHost,
+            port: configuration.listenPort,
+            tls: try NodeTLS.context(configuration, directory)
         )
+        listening.rpc.messageBytesMax = Self.requestBytesMax
+        server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         coordinator.start()
     }
@@ -128,11 +156,22 @@ public final class Node: Service, Sendable {
 
     /// Serves until a graceful shutdown is asked for, then stops cleanly.
     public func run() async throws {
-        let log = log
+        let (log, clock, logger) = (log, context.clock, logger)
         let marking = group.next().scheduleRepeatedTask(
             initialDelay: .milliseconds(LogWriter.idleMarkMilliseconds),
             delay: .milliseconds(LogWriter.idleMarkMilliseconds)
-        ) { _ in log.markIfIdle() }
+        ) { _ in
+            log.tick()
+            guard let behind = clock.changedAlarm() else { return }
+            if behind > TimeSpan(milliseconds: 0) {
+                logger.error(
+                    "the machine's clock fell back: time runs on without it until it has caught up",
+                    metadata: ["behind": "\(behind)"]
+                )
+            } else {
+                logger.notice("the machine's clock has caught up")
+            }
+        }
         try await gracefulShutdown()
         marking.cancel()
         await stop()
@@ -141,6 +180,7 @@ public final class Node: Service, Sendable {
     private func stop() async {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
         coordinator.stop()
+        health.shutDown()
         await server.drain(within: .seconds(Self.drainSeconds))
         for shard in context.shards { shard.stop() }
         context.system.stop()

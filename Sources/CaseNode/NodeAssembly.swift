@@ -91,7 +91,15 @@ final class NodeAssembly {
             _exit(NodeExit.storage)
         }
         self.onFailure = onFailure
-        self.log = LogWriter(log: log, onFailure: onFailure)
+        self.log = LogWriter(log: log, onFailure: onFailure) { isFull in
+            if isFull {
+                logger.error(
+                    "the disk is full: writes are refused until there is room, reads go on"
+                )
+            } else {
+                logger.notice("the disk has room again: writes go on")
+            }
+        }
         systemStore = try SystemStore(
             at: StoreLocation(directory: directory.storePath, name: "system")
         )
@@ -101,6 +109,19 @@ final class NodeAssembly {
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopThreads)
         readers = NIOThreadPool(numberOfThreads: max(2, configuration.storeThreads))
         readers.start()
+    }
+
+    /// Closes what was opened for a node that does not come to run.
+    func abandon() async {
+        do {
+            for lane in lanes { lane.close() }
+            checkpointLane.close()
+            log.close()
+            try await readers.shutdownGracefully()
+            try await group.shutdownGracefully()
+        } catch {
+            logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
+        }
     }
 
     /// A record must hold the largest command: a raw message of 4 MiB with its text. Small segments, as
@@ -153,6 +174,8 @@ final class NodeAssembly {
         settings.asyncStorageWrites = false
         var limits = DriverLimits()
         limits.proposalsMax = configuration.inFlightPerShardMax
+        limits.payloadBytesMax =
+            Self.logConfiguration(segmentBytes: configuration.logSegmentBytes).recordBytesMax
         return try ReplicaHost(
             settings: settings,
             limits: limits,
@@ -165,6 +188,7 @@ final class NodeAssembly {
                 storeLane: lanes[position % lanes.count],
                 checkpointLane: checkpointLane,
                 checkpointEntries: configuration.checkpointEntries,
+                checkpointMilliseconds: configuration.checkpointMilliseconds,
                 phases: phases,
                 onFailure: onFailure
             ),

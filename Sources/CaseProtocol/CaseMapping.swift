@@ -2,9 +2,11 @@ import CaseModel
 import ClusterPrimitives
 
 extension PBCase {
-    /// The case as a reader may see it: a requester gets no reason, no escalation, no external party.
-    public init(_ record: CaseRecord, forStaff: Bool) {
+    /// The case as a reader may see it: a requester gets what `redactedForRequester` leaves.
+    public init(_ found: CaseRecord, forStaff: Bool) {
         self.init()
+        // Here and not only where it is read: whoever maps a case for a requester can't forget it.
+        let record = forStaff ? found : found.redactedForRequester()
         id = record.id.description
         version = record.version
         status = PBCaseStatus(record.status)

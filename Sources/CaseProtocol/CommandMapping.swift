@@ -77,7 +77,17 @@ extension PBCreateRequest {
             throw RequestFault("requester", "needs a principal, an address, a phone or a name")
         }
         // Nobody can prove to be a bare name, so nobody sees the case as its requester.
-        return Requester(principal: PrincipalID("unverified:\(name)"), name: name)
+        return Requester(principal: .unverified(name), name: name)
+    }
+}
+
+extension PrincipalID {
+    /// Whoever goes by a name that nobody can prove. Cut, at a character's end, to what a principal may have.
+    public static func unverified(_ name: String) -> PrincipalID {
+        let prefix = "unverified:"
+        var kept = name
+        while prefix.utf8.count + kept.utf8.count > CaseLimits.nameBytesMax { kept.removeLast() }
+        return PrincipalID(prefix + kept)
     }
 }
 

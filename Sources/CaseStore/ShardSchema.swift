@@ -42,6 +42,7 @@ enum ShardSchema {
             queued_at INTEGER NOT NULL,
             due_at INTEGER,
             closed_at INTEGER,
+            audit_seq INTEGER NOT NULL,
             record BLOB NOT NULL
         );
         CREATE INDEX cases_updated ON cases (updated_at, id);
@@ -62,6 +63,7 @@ enum ShardSchema {
             requester TEXT NOT NULL,
             updated_at INTEGER NOT NULL,
             closed_at INTEGER,
+            audit_seq INTEGER NOT NULL,
             record BLOB NOT NULL,
             entries BLOB,
             notes BLOB,
@@ -89,12 +91,10 @@ enum ShardSchema {
         );
         CREATE TABLE audit (
             seq INTEGER PRIMARY KEY,
-            case_id INTEGER NOT NULL,
-            version INTEGER NOT NULL,
+            previous INTEGER NOT NULL,
             salt BLOB,
             entry BLOB NOT NULL
         );
-        CREATE UNIQUE INDEX audit_of_case ON audit (case_id, version);
         CREATE TABLE keys (
             seq INTEGER PRIMARY KEY,
             prefix INTEGER NOT NULL,

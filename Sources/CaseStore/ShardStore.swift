@@ -89,7 +89,7 @@ public final class ShardStore: Sendable {
         var before: ShardWriter.Memory?
         let applied = try file.write {
             // The rows are as before; what the writer remembers follows them.
-            if let before { writer.writer?.memory = before }
+            if let before { writer.writer?.restore(before) }
         } _: { _ throws(StoreError) -> Applied in
             guard let writer = writer.writer else { throw .stopped }
             before = writer.memory

@@ -42,7 +42,7 @@ extension ShardWriter {
         _ command: CaseCommand,
         _ changes: inout [FeedItem]
     ) throws(StoreError) -> Result<CaseReceipt, CaseRefusal> {
-        let stored = try command.target.flatMap { id throws(StoreError) in try cases.load(id) }
+        let stored = try command.target.flatMap { id throws(StoreError) in try load(id) }
         let time = memory.state.shardTime
         let newID = CaseID.next(after: memory.state.lastCaseID, at: time, in: shard)
         let isOwnerGone = stored?.record.owner.map { memory.gone.contains($0) } ?? false
@@ -63,7 +63,7 @@ extension ShardWriter {
             let isErasure = step.events.contains { if case .erased = $0 { true } else { false } }
             if isErasure, let stored {
                 try securely { () throws(StoreError) in
-                    try history.erase(step.record.id, isArchived: stored.isArchived)
+                    try history.erase(stored)
                     try write(step, command, over: stored, &changes)
                 }
             } else {
@@ -83,17 +83,43 @@ extension ShardWriter {
         let old = stored?.record
         assert(record.version == (old?.version ?? 0) + 1, "one version a command")
         let publicCount = try append(step, command, after: old?.entryCount ?? 0)
-        try history.append(step.audit, salt: command.salt, key: memory.state.nextRowSequence())
+        let auditKey = memory.state.nextRowSequence()
+        try audit.append(
+            step.audit,
+            salt: command.salt,
+            key: auditKey,
+            previous: stored?.auditKey ?? 0
+        )
         memory.state.recount(from: old?.status, to: record.status)
-        if let stored {
-            try cases.update(record, isArchived: stored.isArchived)
-            if record.status == .archived, !stored.isArchived {
-                try cases.archive(record, try history.pack(record.id))
-            }
-        } else {
-            try cases.insert(record)
-        }
+        try save(
+            StoredCase(
+                record: record,
+                isArchived: stored?.isArchived ?? false,
+                auditKey: auditKey
+            ),
+            isNew: stored == nil
+        )
         changes.append(try publish(step, command, old: old, publicCount: publicCount))
+    }
+
+    func load(_ id: CaseID) throws(StoreError) -> StoredCase? {
+        if let known = cache.find(id) { return known }
+        return try cases.load(id)
+    }
+
+    private func save(_ stored: StoredCase, isNew: Bool) throws(StoreError) {
+        var stored = stored
+        if isNew {
+            try cases.insert(stored)
+        } else if stored.record.status == .archived, !stored.isArchived {
+            let packed = try history.pack(stored.record.id, auditKey: stored.auditKey)
+            if packed.audit != nil { stored.auditKey = 0 }
+            stored.isArchived = true
+            try cases.archive(stored, packed)
+        } else {
+            try cases.update(stored)
+        }
+        cache.insert(stored)
     }
 
     /// Appends the events as entries, numbered on from `count`; returns how many a requester may read.

@@ -51,7 +51,7 @@ extension ShardWriter {
         guard asOf <= memory.state.shardTime else { return .refused(.notDue(dueAt: asOf)) }
         var count: UInt32 = 0
         for id in try cases.due(asOf: asOf, limit: limit) {
-            guard let stored = try cases.load(id) else { continue }
+            guard let stored = try load(id) else { continue }
             let action: CaseAction =
                 stored.record.status == .parked ? .resume : .closeByTimer(asOf: asOf)
             if try carryOutBySystem(action, on: id, &changes) { count += 1 }

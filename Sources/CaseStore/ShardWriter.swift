@@ -71,6 +71,8 @@ final class ShardWriter {
     var memory: Memory
     let cases: CaseTable
     let history: HistoryTable
+    let audit: AuditTable
+    var cache = RecordCache()
     let keys: KeyTable
     let contactKeys: KeyTable
     let claims: ClaimTable
@@ -85,7 +87,8 @@ final class ShardWriter {
         self.shard = shard
         self.retention = retention
         cases = try CaseTable(db)
-        history = try HistoryTable(db)
+        audit = try AuditTable(db)
+        history = try HistoryTable(db, audit: audit)
         keys = try KeyTable(db, name: "keys")
         contactKeys = try KeyTable(db, name: "contact_keys")
         claims = try ClaimTable(db)
@@ -148,6 +151,12 @@ final class ShardWriter {
         }
         try trimFeed()
         return result
+    }
+
+    /// After a transaction that was undone: the rows are as before, and so is what is remembered of them.
+    func restore(_ memory: Memory) {
+        self.memory = memory
+        cache.forget()
     }
 
     private func decode(_ entry: CommittedEntry) throws(StoreError) -> StampedShardCommand {

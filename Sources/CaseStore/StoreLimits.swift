@@ -44,7 +44,8 @@ struct Retention: Sendable {
 public struct StoreConfiguration: Sendable {
     /// Connections that read at the same time. Default 2: a node may hold a thousand shards.
     public var readersMax: Int
-    /// The writer's page cache in KiB. Default 2,048: a batch's pages and the upper levels of the trees.
+    /// The writer's page cache in KiB, taken as needed. Default 8,192: all pages of a batch of some hundred
+    /// commands on different cases, which otherwise spill into the write-ahead log twice.
     public var writerCacheKiB: Int
     /// A reader's page cache in KiB. Default 512.
     public var readerCacheKiB: Int
@@ -62,7 +63,7 @@ public struct StoreConfiguration: Sendable {
     /// The defaults; change what differs.
     public init() {
         readersMax = 2
-        writerCacheKiB = 2_048
+        writerCacheKiB = 8_192
         readerCacheKiB = 512
         readerAgeMax = .seconds(5)
         snapshotAgeMax = .seconds(600)

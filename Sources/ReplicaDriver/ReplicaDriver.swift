@@ -5,10 +5,13 @@ import RaftCore
 public struct DriverLimits: Sendable {
     /// Proposals made here that have no result yet; more are refused as overload.
     public var proposalsMax = 4_096
+    /// Bytes of payload gathered for one `flush`; more are refused as overload. A single one always fits.
+    /// As large as the core's uncommitted tail: what is above it would be refused there, all together.
+    public var proposalBytesMax = 64 << 20
+    /// Bytes of one payload; a larger one is refused, because the log takes no such record.
+    public var payloadBytesMax = 2 << 20
     /// Reads that wait for their round; more are refused as overload.
     public var readsMax = 8_192
-    /// Entries kept in memory behind the last checkpoint for followers that lag a little.
-    public var tailEntriesMax = 8_192
 
     /// The defaults.
     public init() {}
@@ -46,6 +49,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     private var pendingStart = 0
     /// Given since the last `flush`.
     private var proposals: [(payload: [UInt8], ticket: Ticket)] = []
+    private var proposalBytes = 0
     private var reads: [Ticket] = []
     private var round: ReadRound?
     private var roundCounter: UInt64 = 0
@@ -54,6 +58,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     private var applied: LogIndex
     private var inStore = 0
     private var leadership = Leadership(term: .zero, leader: nil, isReady: false)
+    private var isStopped = false
 
     /// Starts from what the log and the store hold.
     /// - Parameters:
@@ -89,16 +94,27 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
 
     /// Proposes a payload with the next `flush`.
     public mutating func propose(_ payload: [UInt8], ticket: Ticket) {
-        let inFlight = pending.count - pendingStart + proposals.count + inStore
-        guard inFlight < limits.proposalsMax else {
-            ports.failed(ticket, .overloaded(inFlight: inFlight, limit: limits.proposalsMax))
-            return
-        }
+        if let failure = refusal(of: payload) { return ports.failed(ticket, failure) }
         proposals.append((payload, ticket))
+        proposalBytes += payload.count
+    }
+
+    private func refusal(of payload: [UInt8]) -> ReplicaFailure? {
+        guard !isStopped else { return .stopping }
+        guard payload.count <= limits.payloadBytesMax else {
+            return .tooLarge(bytes: payload.count, limit: limits.payloadBytesMax)
+        }
+        let inFlight = pending.count - pendingStart + proposals.count + inStore
+        let fits = proposals.isEmpty || proposalBytes + payload.count <= limits.proposalBytesMax
+        guard inFlight < limits.proposalsMax, fits else {
+            return .overloaded(inFlight: inFlight, limit: limits.proposalsMax)
+        }
+        return nil
     }
 
     /// Asks, with the next round, when the store may be read linearizably.
     public mutating func read(ticket: Ticket) {
+        guard !isStopped else { return ports.failed(ticket, .stopping) }
         guard reads.count < limits.readsMax else {
             ports.failed(ticket, .overloaded(inFlight: reads.count, limit: limits.readsMax))
             return
@@ -139,14 +155,19 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         return safe
     }
 
-    /// Ends everything that waits; the node stops.
+    /// Ends everything that waits, and refuses what comes; the node stops. What the store has been given is
+    /// answered by the store still.
     public mutating func stop() {
+        isStopped = true
         for proposal in proposals { ports.failed(proposal.ticket, .stopping) }
-        for item in pending[pendingStart...] { ports.failed(item.ticket, .stopping) }
-        failReads(.stopping)
         proposals = []
-        pending = []
-        pendingStart = 0
+        proposalBytes = 0
+        failPending(.stopping)
+        failReads(.stopping)
+        for (_, tickets) in granted {
+            for ticket in tickets { ports.failed(ticket, .stopping) }
+        }
+        granted = []
     }
 
     // MARK: Views
@@ -174,6 +195,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         guard !proposals.isEmpty else { return }
         let batch = proposals
         proposals = []
+        proposalBytes = 0
         let before = raft.status
         guard let refusal = raft.step(.propose(batch.map(\.payload))) else {
             var index = before.lastIndex
@@ -198,8 +220,13 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     }
 
     /// A read joins only a round that starts after it came: while one is out, reads gather for the next.
+    /// Only a leader asks: a follower's question could get lost on the way, and hold up all that come after.
     private mutating func startRound() {
         guard round == nil, !reads.isEmpty else { return }
+        let status = raft.status
+        guard status.role == .leader else {
+            return failReads(.notLeader(leader: status.lead == .none ? nil : status.lead))
+        }
         roundCounter += 1
         var writer = ByteWriter()
         writer.write(id.rawValue)
@@ -294,7 +321,15 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         let lost = leadership.leader == id && now.leader != id
         leadership = now
         if lost || now.leader == nil { failReads(.notLeader(leader: now.leader)) }
+        // Whether they are carried out is the next leader's to say, and may take for ever to be known here.
+        if lost { failPending(.outcomeUnknown) }
         ports.leadershipChanged(now)
+    }
+
+    private mutating func failPending(_ failure: ReplicaFailure) {
+        for item in pending[pendingStart...] { ports.failed(item.ticket, failure) }
+        pending = []
+        pendingStart = 0
     }
 
     private mutating func failReads(_ failure: ReplicaFailure) {

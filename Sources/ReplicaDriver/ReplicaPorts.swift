@@ -50,6 +50,10 @@ public enum ReplicaFailure: Error, Equatable, Sendable {
     case notLeader(leader: NodeID?)
     /// Too much in flight; surely not proposed. Retry after a while.
     case overloaded(inFlight: Int, limit: Int)
+    /// Larger, in bytes, than the log takes; surely not proposed. Don't retry.
+    case tooLarge(bytes: Int, limit: Int)
+    /// The disk is full; surely not proposed. Retry when there is room.
+    case diskFull
     /// Proposed, and then another leader came: it may or may not be carried out. Retry with the same key.
     case outcomeUnknown
     /// The node stops; a proposal may or may not be carried out.

@@ -19,6 +19,7 @@ struct NodeFlags: ParsableArguments {
     @Option(help: NodeFlags.help("shards")) var shards: String?
     @Option(help: NodeFlags.help("log-segment-bytes")) var logSegmentBytes: String?
     @Option(help: NodeFlags.help("checkpoint-entries")) var checkpointEntries: String?
+    @Option(help: NodeFlags.help("checkpoint-milliseconds")) var checkpointMilliseconds: String?
     @Option(help: NodeFlags.help("in-flight-per-shard")) var inFlightPerShard: String?
     @Option(help: NodeFlags.help("store-threads")) var storeThreads: String?
     @Option(help: NodeFlags.help("loop-threads")) var loopThreads: String?
@@ -38,6 +39,7 @@ struct NodeFlags: ParsableArguments {
         values["shards"] = shards
         values["log-segment-bytes"] = logSegmentBytes
         values["checkpoint-entries"] = checkpointEntries
+        values["checkpoint-milliseconds"] = checkpointMilliseconds
         values["in-flight-per-shard"] = inFlightPerShard
         values["store-threads"] = storeThreads
         values["loop-threads"] = loopThreads

@@ -133,11 +133,24 @@ import Testing
         let state = fixture.store.state
         #expect(try fixture.store.read { reader throws(StoreError) in try reader.state() } == state)
         #expect(try fixture.record(made.id).version == state.appliedIndex.rawValue)
-        // A small one still fits, and what the writer remembers has followed the file.
+        // Room again: the same entry is taken, decided on what the file holds and not on what was undone.
+        try fixture.store.file.onWriter { db throws(StoreError) in
+            _ = try PreparedStatement.firstText(db, "PRAGMA max_page_count = 10000")
+        }
+        fixture.log.add(command(People.boss, .note(text), on: made.id), key: "again")
+        let entry = try #require(fixture.log.entries.last)
         let results = try fixture.store.apply([
-            CommittedEntry(index: state.appliedIndex.next, term: Term(1), payload: [])
+            CommittedEntry(
+                index: state.appliedIndex.next,
+                term: Term(1),
+                payload: entry.payload
+            )
         ])
-        #expect(results.map(\.outcome) == [.noOperation])
+        guard case .answered(.accepted(let receipt), _) = results.first?.outcome else {
+            Issue.record("\(results)")
+            return
+        }
+        #expect(receipt.version == state.appliedIndex.rawValue + 1)
         let verdict = try fixture.store.read { reader throws(StoreError) in
             try reader.verify(made.id)
         }

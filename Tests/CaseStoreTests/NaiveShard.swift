@@ -156,7 +156,7 @@ struct NaiveShard {
     }
 
     private mutating func once(_ command: CaseCommand, _ scope: IdempotencyScope) -> ShardResult {
-        let isContact = command.actor.role == .intake
+        let isContact = command.actor.role == .intake || scope.isContact
         let known = keys.first {
             $0.isContact == isContact && $0.scope.principal == scope.principal
                 && $0.scope.method == scope.method && $0.scope.key == scope.key

@@ -228,6 +228,72 @@ import Testing
     }
 }
 
+/// Step by step, with the answers that a simulation rarely gives.
+@Suite struct CoordinatorStepTests {
+    private func tick(_ cluster: TestCluster) -> CoordinatorEvent {
+        .tick(now: cluster.now, state: cluster.state, zone: .utc)
+    }
+
+    /// What one shard is told, sweeps apart, with the errands.
+    private func told(_ effects: [CoordinatorEffect]) -> [(command: ShardCommand, errand: Errand)] {
+        effects.compactMap { effect in
+            guard case .tell(_, let command, let errand) = effect else { return nil }
+            if case .sweep = command { return nil }
+            return (command, errand)
+        }
+    }
+
+    /// Goal: a return goes out only when nothing about the leaving is on its way any more.
+    @Test func aReturnWaitsForTheLeaving() throws {
+        var cluster = TestCluster.founded(shards: 1)
+        let anna = PrincipalID("anna")
+        cluster.must(.putPrincipal(.agent("anna")), .removePrincipal(anna))
+        var coordinator = Coordinator(epoch: cluster.epoch, shardCount: 1)
+        let gone = try #require(told(coordinator.step(tick(cluster))).first)
+        #expect(
+            gone.command == .ownerGone(epoch: cluster.epoch, principal: anna, limit: 500)
+        )
+        cluster.must(.putPrincipal(.agent("anna")))
+        for _ in 1..<PlannerLimits.timeoutTicks {
+            #expect(told(coordinator.step(tick(cluster))).isEmpty)
+        }
+        // Lost sight of: now nothing of it can be proposed any more.
+        let later = (0..<3).flatMap { _ in told(coordinator.step(tick(cluster))) }
+        #expect(
+            later.map(\.command) == [.ownerBack(epoch: cluster.epoch, principal: anna)]
+        )
+        let page = ShardAnswer.page(count: 0, more: false, nextDueAt: nil)
+        #expect(coordinator.step(.shardAnswered(gone.errand, page)) == [])
+    }
+
+    /// Goal: a shard that does not know of the night is told again that it begins.
+    @Test func aShardThatForgotTheNightBeginsItAgain() throws {
+        var cluster = TestCluster.founded(shards: 1)
+        cluster.advance(.days(2))
+        cluster.must(.planNight(number: 1, boundary: cluster.now, epoch: cluster.epoch))
+        var coordinator = Coordinator(epoch: cluster.epoch, shardCount: 1)
+        let begin = ShardCommand.beginNight(
+            epoch: cluster.epoch,
+            night: 1,
+            boundary: cluster.now
+        )
+        let archive = ShardCommand.archivePage(
+            epoch: cluster.epoch,
+            night: 1,
+            boundary: cluster.now,
+            limit: 500
+        )
+        let page = ShardAnswer.page(count: 0, more: true, nextDueAt: nil)
+        var step = try #require(told(coordinator.step(tick(cluster))).first)
+        #expect(step.command == begin)
+        step = try #require(told(coordinator.step(.shardAnswered(step.errand, page))).first)
+        #expect(step.command == archive)
+        #expect(coordinator.step(.shardAnswered(step.errand, .failed)) == [])
+        step = try #require(told(coordinator.step(tick(cluster))).first)
+        #expect(step.command == begin)
+    }
+}
+
 @Suite struct NightSimulationTests {
     /// Central European rules, made by hand so that these tests run anywhere.
     static func stockholm() throws -> ZoneRules {

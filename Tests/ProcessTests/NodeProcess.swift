@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A real `casenode` process on loopback, in plain text.
+/// A real `casenode` process on loopback, in plain text unless asked for TLS.
 final class NodeProcess: Sendable {
     /// What one start is told.
     struct Options: Sendable {
@@ -12,6 +12,11 @@ final class NodeProcess: Sendable {
         var port: Int
         var arguments: [String] = []
         var environment: [String: String] = [:]
+        /// TLS with the certificate that the node makes for itself.
+        var hasTLS = false
+
+        /// The authority that a client has to trust then.
+        var authorityPath: String { dataDirectory + "/tls/ca.pem" }
     }
 
     struct DidNotStart: Error, CustomStringConvertible {
@@ -54,7 +59,7 @@ final class NodeProcess: Sendable {
             [
                 "--data-directory", options.dataDirectory, "--listen-port", String(options.port),
                 "--log-level", "error",
-            ] + options.arguments + ["--plaintext"]
+            ] + options.arguments + (options.hasTLS ? [] : ["--plaintext"])
         var environment = ProcessInfo.processInfo.environment
         environment.merge(options.environment) { $1 }
         environment["SWIFT_BACKTRACE"] = "enable=no"
@@ -135,6 +140,7 @@ final class NodeProcess: Sendable {
         try CaseClient(
             CaseClientConfiguration(
                 endpoints: [CaseEndpoint(host: "127.0.0.1", port: options.port)],
+                security: options.hasTLS ? .tls(roots: options.authorityPath) : .plaintext,
                 token: token,
                 deadline: deadline
             )

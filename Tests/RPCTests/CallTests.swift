@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import HTTP2Transport
 import NIOCore
 import RPC
@@ -113,6 +114,70 @@ struct CallTests {
             #expect(try await messages.next() == Array("6000000".utf8))
             #expect(try await messages.next() == nil)
         }
+    }
+
+    /// Whatever the windows and marks are, many chats at once come through whole and in order.
+    @Test(arguments: UInt64(1)...12)
+    func anyWindow(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        func limits() -> (HTTP2Limits, RPCLimits) {
+            var http2 = HTTP2Limits()
+            let windows = [1, 100, 5_000, 65_535, 300_000]
+            http2.streamWindowBytes = windows.randomElement(using: &random) ?? 1
+            http2.connectionWindowBytes = Bool.random(using: &random) ? 65_535 : 1_000_000
+            http2.writeBatchBytes = [1, 1_000, 65_536].randomElement(using: &random) ?? 1
+            http2.inboundHeldBytesMax = Bool.random(using: &random) ? 20_000 : 10_000_000
+            var rpc = RPCLimits()
+            rpc.writerHighWaterBytes = [0, 1_000, 100_000].randomElement(using: &random) ?? 0
+            rpc.writerLowWaterBytes = rpc.writerHighWaterBytes / 2
+            return (http2, rpc)
+        }
+        let server = limits()
+        let client = limits()
+        // Small windows need a round trip for each few bytes.
+        let bytesMax =
+            min(server.0.streamWindowBytes, client.0.streamWindowBytes) < 1_000
+            ? 500 : 50_000
+        let sizes = (0..<8).map { _ in
+            (0..<20).map { _ in Int.random(in: 0...bytesMax, using: &random) }
+        }
+        try await Harness.run(
+            seed % 2 == 0 ? .plain : .tls,
+            server: { ($0.http2, $0.rpc) = server },
+            client: { ($0.http2, $0.rpc) = client }
+        ) { harness in
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for (worker, sizes) in sizes.enumerated() {
+                    tasks.addTask {
+                        try await chat(harness, worker: worker, sizes: sizes, seed: seed)
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
+    private func chat(
+        _ harness: Harness,
+        worker: Int,
+        sizes: [Int],
+        seed: UInt64
+    ) async throws {
+        let call = harness.client.stream(worker % 2 == 0 ? Echo.chat : Echo.push)
+        let sending = Task {
+            for (index, size) in sizes.enumerated() {
+                try await call.writer.send([UInt8](repeating: UInt8(index), count: size))
+            }
+            call.writer.finish()
+        }
+        var received: [Int] = []
+        for try await message in call.messages {
+            let isIntact = message.allSatisfy { $0 == UInt8(received.count) }
+            #expect(isIntact, "SEED=\(seed)")
+            received.append(message.count)
+        }
+        #expect(received == sizes, "SEED=\(seed)")
+        try await sending.value
     }
 
     /// Cancelling, dropping and leaving a stream all reach the server.

@@ -23,8 +23,8 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var logSegmentBytes = 64 << 20
     /// Entries applied to a shard since its last checkpoint that start the next one.
     public var checkpointEntries = 20_000
-    /// Time after which an unfinished checkpoint starts whatever was applied, in milliseconds.
-    public var checkpointMilliseconds: Int64 = 30_000
+    /// Time after which whatever was applied is checkpointed, in milliseconds: bounds what a start replays.
+    public var checkpointMilliseconds = 30_000
     /// Commands in flight per shard; more are refused with RESOURCE_EXHAUSTED.
     public var inFlightPerShardMax = 4_096
     /// Threads that run SQLite; shards are spread over them.
@@ -132,6 +132,13 @@ extension NodeOption {
             \.checkpointEntries,
             16...10_000_000,
             "entries applied to a shard that start a checkpoint of its SQLite file"
+        ),
+        number(
+            "checkpoint-milliseconds",
+            "milliseconds",
+            \.checkpointMilliseconds,
+            100...86_400_000,
+            "time after which whatever was applied to a shard is checkpointed"
         ),
         number(
             "in-flight-per-shard",

@@ -7,11 +7,20 @@ import Synchronization
 
 /// The one thread that writes the node's log: whatever arrived, for all groups, in one write and one sync.
 ///
-/// Group commit needs no timer: while a sync runs the next writes gather. `@unchecked Sendable`: `log` is
-/// touched on `lane` alone, everything else is behind the mutex.
+/// Group commit needs no timer: while a sync runs the next writes gather. What nobody waits for (a commit
+/// index, a compaction) is written along with the next sync, or when the log goes idle.
+///
+/// A full disk is no failure: what could not be taken waits here in order, `isFull` says so, so that nothing
+/// more is proposed, and each tick of the idle timer tries again.
+///
+/// `@unchecked Sendable`: `log`, `stalled` and `unsynced` are touched on `lane` alone, everything else is
+/// behind the mutex.
 final class LogWriter: @unchecked Sendable {
     /// How long the log must be quiet before it marks its durable end, in milliseconds.
     static let idleMarkMilliseconds: Int64 = 200
+    /// Jobs that may wait, at most: a replica has one write under way and now and then a compaction, so that
+    /// 1,025 groups stay far below it. Reached only by a fault of this program.
+    static let jobsMax = 1 << 16
 
     /// One thing to write, and whom to tell.
     struct Job: Sendable {
@@ -23,26 +32,46 @@ final class LogWriter: @unchecked Sendable {
     private struct Queue {
         var jobs: [Job] = []
         var isScheduled = false
-        var isFailed = false
+        /// Failed or closed: nothing is written any more.
+        var isEnded = false
+        var isFull = false
+        /// Something was written since the last mark.
+        var isDirty = false
     }
 
     private let log: ReplicationLog
     private let lane = SerialLane(name: "log-writer")
     private let queue = Mutex(Queue())
-    private let dirty = Mutex(false)
     private let onFailure: @Sendable (any Error) -> Void
+    private let onFull: @Sendable (Bool) -> Void
+    /// Refused for want of room, in order.
+    private var stalled: [Job] = []
+    /// In the log's open batch; their sync was refused for want of room.
+    private var unsynced: [Job] = []
 
     /// - Parameters:
     ///   - log: opened; this object is its only user from here on.
     ///   - onFailure: called once, on the writer's thread; nothing is written after it.
-    init(log: ReplicationLog, onFailure: @escaping @Sendable (any Error) -> Void) {
+    ///   - onFull: called when the disk is found full, and when there is room again.
+    init(
+        log: ReplicationLog,
+        onFailure: @escaping @Sendable (any Error) -> Void,
+        onFull: @escaping @Sendable (Bool) -> Void
+    ) {
         self.log = log
         self.onFailure = onFailure
+        self.onFull = onFull
     }
 
-    /// Writes with the next batch. Any thread; the reply comes on the writer's thread.
+    /// The disk has no room for entries: writes wait, and nothing new should be proposed.
+    var isFull: Bool { queue.withLock { $0.isFull } }
+
+    /// Writes with the next batch. Any thread; the reply comes on the writer's thread. After a failure, and
+    /// after `close`, jobs are dropped without a reply: the node ends.
     func submit(_ job: Job) {
         let mustSchedule = queue.withLock { queue in
+            guard !queue.isEnded else { return false }
+            precondition(queue.jobs.count < Self.jobsMax, "the log's queue grew past its limit")
             queue.jobs.append(job)
             defer { queue.isScheduled = true }
             return !queue.isScheduled
@@ -50,60 +79,109 @@ final class LogWriter: @unchecked Sendable {
         if mustSchedule { lane.submit { [self] in writeBatch() } }
     }
 
-    /// Marks the durable end if anything was written since the last mark. Called by a timer.
-    func markIfIdle() {
-        let mustMark = dirty.withLock { dirty in
-            defer { dirty = false }
-            return dirty
-        }
-        guard mustMark else { return }
+    /// Marks the durable end if anything was written since the last mark; tries again what a full disk has
+    /// refused. Called by a timer.
+    func tick() {
         lane.submit { [self] in
-            guard !queue.withLock({ $0.isFailed || $0.isScheduled }) else { return }
-            do { _ = try log.mark() } catch { fail(error) }
+            let (isIdle, isFull) = queue.withLock { ($0.isDirty && !$0.isScheduled, $0.isFull) }
+            if isFull { return writeBatch() }
+            guard isIdle else { return }
+            write {
+                _ = try log.mark()
+                queue.withLock { $0.isDirty = false }
+            }
         }
     }
 
-    /// Bytes of the segments in use.
+    /// Bytes of the segments in use; 0 once closed.
     func segmentBytes(_ reply: @escaping @Sendable (UInt64) -> Void) {
-        lane.submit { [self] in
+        let isTaken = lane.submit { [self] in
             reply(UInt64(log.segmentCount) * UInt64(log.configuration.segmentBytes))
         }
+        if !isTaken { reply(0) }
     }
 
-    /// Writes what was given, marks the end, closes the file.
+    /// Writes what was given, marks the end, closes the file. Nothing is taken after it.
     func close() {
         lane.submit { [self] in
-            guard !queue.withLock({ $0.isFailed }) else { return }
-            do {
-                _ = try log.mark()
-                log.close()
-            } catch { fail(error) }
+            writeBatch()
+            write { _ = try log.mark() }
+            queue.withLock { $0.isEnded = true }
+            log.close()
         }
         lane.close()
     }
 
+    // MARK: On the lane
+
+    /// Runs what writes; a full disk is for the next tick to try again, any other error is the end.
+    private func write(_ body: () throws -> Void) {
+        guard !queue.withLock({ $0.isEnded }) else { return }
+        do {
+            try body()
+        } catch LogError.diskFull {
+            setFull(true)
+        } catch {
+            let isFirst = queue.withLock { queue in
+                defer { queue.isEnded = true }
+                return !queue.isEnded
+            }
+            if isFirst { onFailure(error) }
+        }
+    }
+
+    private func setFull(_ isFull: Bool) {
+        let hasChanged = queue.withLock { queue in
+            defer { queue.isFull = isFull }
+            return queue.isFull != isFull
+        }
+        if hasChanged { onFull(isFull) }
+    }
+
     private func writeBatch() {
         let jobs = queue.withLock { queue in
-            let jobs = queue.jobs
-            queue.jobs = []
+            defer { queue.jobs = [] }
             queue.isScheduled = false
-            return queue.isFailed ? [] : jobs
+            return stalled + queue.jobs
         }
-        guard !jobs.isEmpty else { return }
+        stalled = []
+        guard !jobs.isEmpty || !unsynced.isEmpty else { return setFull(false) }
+        queue.withLock { $0.isDirty = true }
+        write {
+            for job in jobs { try append(job) }
+            // What nobody waits for need not be synced now.
+            if unsynced.contains(where: { $0.reply != nil }) || !stalled.isEmpty { try sync() }
+            if unsynced.allSatisfy({ $0.reply == nil }) { unsynced = [] }
+            setFull(!stalled.isEmpty)
+        }
+    }
+
+    /// Puts a job into the open batch, or behind what waits for room. A compaction overtakes its group's
+    /// entries: it is about older ones, and it is what makes room.
+    private func append(_ job: Job) throws(LogError) {
+        let waits = stalled.contains { $0.write?.group == job.write?.group }
+        guard job.write == nil || !waits else { return stalled.append(job) }
         do {
-            for job in jobs { try log.append(records(of: job)) }
-            let receipts = try log.sync()
-            // A replica has one write under way at a time, so its group's one receipt is that write's.
-            for job in jobs {
-                guard let reply = job.reply, let group = job.write?.group else { continue }
-                guard let receipt = receipts.first(where: { $0.group == group }) else {
-                    preconditionFailure("a group that was written to gets a receipt")
-                }
-                reply(receipt)
-            }
-            dirty.withLock { $0 = true }
+            try log.append(records(of: job))
+            unsynced.append(job)
         } catch {
-            fail(error)
+            guard case .diskFull = error else { throw error }
+            stalled.append(job)
+        }
+    }
+
+    private func sync() throws(LogError) {
+        let receipts = try log.sync()
+        let byGroup = Dictionary(uniqueKeysWithValues: receipts.map { ($0.group, $0) })
+        let jobs = unsynced
+        unsynced = []
+        // A replica has one write under way at a time, so its group's one receipt is that write's.
+        for job in jobs {
+            guard let reply = job.reply, let group = job.write?.group else { continue }
+            guard let receipt = byGroup[group] else {
+                preconditionFailure("a group that was written to gets a receipt")
+            }
+            reply(receipt)
         }
     }
 
@@ -119,13 +197,5 @@ final class LogWriter: @unchecked Sendable {
             records.append(.compact(compact.group, through: compact.through))
         }
         return records
-    }
-
-    private func fail(_ error: any Error) {
-        let isFirst = queue.withLock { queue in
-            defer { queue.isFailed = true }
-            return !queue.isFailed
-        }
-        if isFirst { onFailure(error) }
     }
 }

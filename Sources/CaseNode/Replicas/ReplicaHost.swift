@@ -1,5 +1,5 @@
+import CaseStore
 import ClusterPrimitives
-import Logging
 import NIOCore
 import RaftCore
 import ReplicaDriver
@@ -13,8 +13,14 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     /// How an awaited command ended.
     typealias Outcome = Result<Machine.Answer, ReplicaFailure>
 
-    /// Commands that wait for a leader that may stamp time, at most.
+    /// Commands and reads that wait for a leader that may stamp time, at most.
     static var waitingMax: Int { 4_096 }
+    /// Commands and reads that wait for the event loop, at most: what it takes up in some milliseconds. More
+    /// are refused as overload on the caller's thread, however busy the loop is.
+    static var inboxMax: Int { 16_384 }
+    /// Bytes of payload applied since the last checkpoint that start the next one: so much of the log's tail
+    /// stays in memory. Entries alone would not bound it: one may have megabytes.
+    static var checkpointBytes: Int { 32 << 20 }
     /// Length of a Raft tick in milliseconds: ten make an election timeout.
     static var tickMilliseconds: Int64 { 100 }
 
@@ -27,7 +33,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         case command(Machine.Command, @Sendable (Outcome) -> Void)
         case read(@Sendable (ReplicaFailure?) -> Void)
         case persisted(StorageReceipt)
-        case applied(through: LogIndex, tickets: Int)
+        case applied(through: LogIndex, tickets: Int, bytes: Int)
         case checkpointed(LogIndex)
         case tick
         case campaign
@@ -37,6 +43,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     private struct Inbox {
         var inputs: [Input] = []
+        /// Commands and reads among them.
+        var requests = 0
         var isScheduled = false
     }
 
@@ -54,6 +62,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var isReady = false
         var isStopped = false
         var sinceCheckpoint: UInt64
+        var bytesSinceCheckpoint = 0
+        var ticksSinceCheckpoint: Int64 = 0
         var lastCheckpointIndex: LogIndex
         var checkpointRuns = false
     }
@@ -66,6 +76,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     private let log: LogWriter
     private let checkpointLane: SerialLane
     private let checkpointEntries: UInt64
+    private let checkpointTicks: Int64
+    private let ports: HostPorts<Machine>
     private let phases: PhaseReport?
     private let inbox = Mutex(Inbox())
     private let state: NIOLoopBoundBox<LoopState?>
@@ -82,6 +94,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var storeLane: SerialLane
         var checkpointLane: SerialLane
         var checkpointEntries: Int
+        /// Whatever was applied is checkpointed after this time.
+        var checkpointMilliseconds: Int
         var phases: PhaseReport?
         var onFailure: @Sendable (any Error) -> Void
     }
@@ -105,16 +119,18 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         log = environment.log
         checkpointLane = environment.checkpointLane
         checkpointEntries = UInt64(environment.checkpointEntries)
+        checkpointTicks = max(1, Int64(environment.checkpointMilliseconds) / Self.tickMilliseconds)
         phases = environment.phases
         self.onLeadership = onLeadership
         onFailure = environment.onFailure
         let applied = machine.applied
         checkpointIndexCell = Mutex(recovered.log.base.index)
         state = .makeEmptyBox(eventLoop: environment.eventLoop)
-        let ports = HostPorts<Machine>(
+        ports = HostPorts<Machine>(
             log: environment.log,
             lane: environment.storeLane,
             machine: machine,
+            eventLoop: environment.eventLoop,
             onFailure: environment.onFailure
         )
         let driver = try ReplicaDriver(
@@ -133,9 +149,10 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             lastCheckpointIndex: recovered.log.base.index
         )
         starting = Mutex(initial)
-        ports.host.withLock { $0 = Weak(self) }
+        ports.serve(self)
     }
 
+    /// Handed over to the loop by `start`.
     private let starting: Mutex<LoopState?>
 
     /// Begins to run; a group whose only voter is here stands for election at once.
@@ -145,6 +162,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
                 defer { initial = nil }
                 return initial
             }
+            // What came before stands in the inbox.
+            drain()
             if campaign { submit(.campaign) }
             _ = eventLoop.scheduleRepeatedTask(
                 initialDelay: .milliseconds(Self.tickMilliseconds),
@@ -161,13 +180,16 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     // MARK: From any thread
 
-    /// Proposes a command; the reply comes from the store's thread, or from the loop for a failure.
+    /// Proposes a command; the reply comes once: from the store's thread, for a failure from the loop, or from
+    /// the caller's own when too much waits.
     func propose(_ command: Machine.Command, reply: @escaping @Sendable (Outcome) -> Void) {
-        submit(.command(command, reply))
+        if let failure = submitRequest(.command(command, reply)) { reply(.failure(failure)) }
     }
 
-    /// Asks for a linearizable read; on nil the store may be read.
-    func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) { submit(.read(reply)) }
+    /// Asks for a linearizable read; on nil the store may be read. Replies like `propose`.
+    func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
+        if let failure = submitRequest(.read(reply)) { reply(failure) }
+    }
 
     /// Who leads, as of the last change.
     var leadership: Leadership { leadershipCell.withLock { $0 } }
@@ -181,10 +203,24 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     /// Ends what waits; nothing is proposed after.
     func stop() { submit(.stop) }
 
-    fileprivate func persisted(_ receipt: StorageReceipt) { submit(.persisted(receipt)) }
+    /// The log has made a write durable.
+    func persisted(_ receipt: StorageReceipt) { submit(.persisted(receipt)) }
 
-    fileprivate func applied(through index: LogIndex, tickets: Int) {
-        submit(.applied(through: index, tickets: tickets))
+    /// The store has applied and answered.
+    func applied(through index: LogIndex, tickets: Int, bytes: Int) {
+        submit(.applied(through: index, tickets: tickets, bytes: bytes))
+    }
+
+    private func submitRequest(_ input: Input) -> ReplicaFailure? {
+        let count = inbox.withLock { inbox in
+            defer { inbox.requests = min(inbox.requests + 1, Self.inboxMax) }
+            return inbox.requests
+        }
+        guard count < Self.inboxMax else {
+            return .overloaded(inFlight: count, limit: Self.inboxMax)
+        }
+        submit(input)
+        return nil
     }
 
     private func submit(_ input: Input) {
@@ -199,13 +235,16 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     // MARK: On the loop
 
     private func drain() {
+        eventLoop.assertInEventLoop()
+        // Not started: everything stays in the inbox, and `start` comes here again.
+        guard var loopState = state.value else { return }
         let inputs = inbox.withLock { inbox in
             let inputs = inbox.inputs
             inbox.inputs = []
+            inbox.requests = 0
             inbox.isScheduled = false
             return inputs
         }
-        guard var loopState = state.value else { return }
         // The box must not hold a second reference while the state changes: arrays would be copied.
         state.value = nil
         for input in inputs { take(input, &loopState) }
@@ -221,14 +260,18 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             propose(Waiting(command: command, reply: reply), &state)
         case .read(let reply): read(reply, &state)
         case .persisted(let receipt): state.driver.persisted(receipt)
-        case .applied(let index, let tickets):
+        case .applied(let index, let tickets, let bytes):
             let before = state.driver.status.applied
             state.driver.applied(through: index, tickets: tickets)
             state.sinceCheckpoint += index.rawValue - before.rawValue
+            state.bytesSinceCheckpoint += bytes
         case .checkpointed(let index):
             state.checkpointRuns = false
             finishCheckpoint(index, &state)
-        case .tick: if !state.isStopped { state.driver.tick() }
+        case .tick:
+            guard !state.isStopped else { return }
+            state.ticksSinceCheckpoint += 1
+            state.driver.tick()
         case .campaign: state.driver.campaign()
         case .status(let reply): reply(state.driver.status)
         case .stop: stop(&state)
@@ -237,6 +280,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     private func propose(_ item: Waiting, _ state: inout LoopState) {
         if let failure = failure(state) { return item.reply(.failure(failure)) }
+        // Refused before anything else waits behind it. Reads go on.
+        if log.isFull || ports.isStoreFull { return item.reply(.failure(.diskFull)) }
         if state.isReady { stamp(item, &state) } else { state.waiting.append(item) }
     }
 
@@ -275,7 +320,14 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             defer { cell = now }
             return cell
         }
+        if now.isReady, !before.isReady {
+            // Its log may hold later times than the clock shows: the clock goes on from there.
+            clock.raise(to: machine.time)
+        }
         state.isReady = now.isReady && !state.isStopped
+        if let leader = now.leader, leader != node {
+            failWaiting(.notLeader(leader: leader), &state)
+        }
         if state.isReady, !state.waiting.isEmpty || !state.waitingReads.isEmpty {
             let (items, reads) = (state.waiting, state.waitingReads)
             state.waiting = []
@@ -290,26 +342,41 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     private func stop(_ state: inout LoopState) {
         state.isStopped = true
         state.isReady = false
-        for item in state.waiting { item.reply(.failure(.stopping)) }
-        for reply in state.waitingReads { reply(.stopping) }
+        failWaiting(.stopping, &state)
+        state.driver.stop()
+    }
+
+    /// Ends what waited for this replica to lead: it was surely not proposed.
+    private func failWaiting(_ failure: ReplicaFailure, _ state: inout LoopState) {
+        let (items, reads) = (state.waiting, state.waitingReads)
         state.waiting = []
         state.waitingReads = []
-        state.driver.stop()
+        for item in items { item.reply(.failure(failure)) }
+        for reply in reads { reply(failure) }
     }
 
     // MARK: Checkpoints
 
     private func startCheckpointIfDue(_ state: inout LoopState) {
-        guard state.sinceCheckpoint >= checkpointEntries, !state.checkpointRuns, !state.isStopped
-        else { return }
+        let isDue =
+            state.sinceCheckpoint >= checkpointEntries
+            || state.bytesSinceCheckpoint >= Self.checkpointBytes
+            || state.sinceCheckpoint > 0 && state.ticksSinceCheckpoint >= checkpointTicks
+        guard isDue, !state.checkpointRuns, !state.isStopped else { return }
         state.checkpointRuns = true
         state.sinceCheckpoint = 0
+        state.bytesSinceCheckpoint = 0
+        state.ticksSinceCheckpoint = 0
         checkpointLane.submit { [self] in
             do {
                 phases?.observeCheckpoint(.begin)
                 let durable = try machine.checkpoint()
                 phases?.observeCheckpoint(.end)
                 submit(.checkpointed(durable ?? .zero))
+            } catch StoreError.diskFull {
+                // Nothing was lost: what is not copied stays in the store's own log until there is room.
+                phases?.observeCheckpoint(.end)
+                submit(.checkpointed(.zero))
             } catch {
                 onFailure(error)
             }
@@ -323,106 +390,4 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         checkpointIndexCell.withLock { $0 = safe }
         log.submit(LogWriter.Job(compact: (group, safe)))
     }
-}
-
-/// A reference that does not keep its target.
-private struct Weak<Target: AnyObject & Sendable>: Sendable {
-    weak var target: Target?
-    init(_ target: Target) { self.target = target }
-}
-
-/// The server's ports: the log's thread, the store's lane.
-final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
-    typealias Ticket = ReplicaHost<Machine>.Ticket
-
-    fileprivate let host = Mutex<Weak<ReplicaHost<Machine>>?>(nil)
-    private let log: LogWriter
-    private let lane: SerialLane
-    private let machine: Machine
-    private let onFailure: @Sendable (any Error) -> Void
-    private let queue = Mutex(ApplyQueue())
-
-    private struct ApplyQueue {
-        var entries: [DeliveredEntry<Ticket>] = []
-        var isScheduled = false
-        var isFailed = false
-    }
-
-    init(
-        log: LogWriter,
-        lane: SerialLane,
-        machine: Machine,
-        onFailure: @escaping @Sendable (any Error) -> Void
-    ) {
-        self.log = log
-        self.lane = lane
-        self.machine = machine
-        self.onFailure = onFailure
-    }
-
-    func write(_ write: ReplicaWrite) {
-        var job = LogWriter.Job(write: write)
-        if write.needsReceipt {
-            let host = host.withLock { $0?.target }
-            job.reply = { receipt in host?.persisted(receipt) }
-        }
-        log.submit(job)
-    }
-
-    func apply(_ entries: [DeliveredEntry<Ticket>]) {
-        let mustSchedule = queue.withLock { queue in
-            queue.entries.append(contentsOf: entries)
-            defer { queue.isScheduled = true }
-            return !queue.isScheduled
-        }
-        if mustSchedule { lane.submit { [self] in applyGathered() } }
-    }
-
-    /// On the store's lane: everything that gathered, in one transaction.
-    private func applyGathered() {
-        let batch = queue.withLock { queue in
-            let batch = queue.entries
-            queue.entries = []
-            queue.isScheduled = false
-            return queue.isFailed ? [] : batch
-        }
-        guard let last = batch.last else { return }
-        do {
-            let answers = try machine.apply(batch.map(\.entry))
-            precondition(answers.count == batch.count, "one answer for each entry")
-            var tickets = 0
-            for (item, answer) in zip(batch, answers) {
-                guard case .command(let reply) = item.ticket else { continue }
-                tickets += 1
-                reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
-            }
-            let host = host.withLock { $0?.target }
-            host?.applied(through: last.entry.index, tickets: tickets)
-        } catch {
-            queue.withLock { $0.isFailed = true }
-            // What was not applied may be committed all the same.
-            for item in batch {
-                if case .command(let reply) = item.ticket { reply(.failure(.outcomeUnknown)) }
-            }
-            onFailure(error)
-        }
-    }
-
-    /// No peers yet: a group has one voter.
-    func send(_ messages: [Message]) {}
-
-    func readable(_ tickets: [Ticket]) {
-        for ticket in tickets {
-            if case .read(let reply) = ticket { reply(nil) }
-        }
-    }
-
-    func failed(_ ticket: Ticket, _ failure: ReplicaFailure) {
-        switch ticket {
-        case .command(let reply): reply(.failure(failure))
-        case .read(let reply): reply(failure)
-        }
-    }
-
-    func leadershipChanged(_ leadership: Leadership) {}
 }

@@ -110,18 +110,28 @@ struct CasesService: Sendable {
         }
         let size = request.pageSize == 0 ? Self.historyPageDefault : Int(request.pageSize)
         reading(request.caseID, reply) { reader, record, actor in
-            var found = try reader.entries(
-                of: record.id,
-                after: request.afterNumber,
-                limit: size + 1,
-                includeStaff: actor.role != .requester
-            )
-            let more = found.count > size
-            if more { found.removeLast() }
-            return PBHistoryResponse.with {
-                $0.entries = found.map(PBEntry.init)
-                $0.more = more
+            var page = PageBudget(itemsMax: size)
+            var response = PBHistoryResponse()
+            var after = request.afterNumber
+            // The store ends a page where it likes: only an empty one is the end.
+            while !response.more {
+                let found = try reader.entries(
+                    of: record.id,
+                    after: after,
+                    limit: size + 1 - response.entries.count,
+                    includeStaff: actor.role != .requester
+                )
+                guard let last = found.last else { break }
+                after = last.number
+                for entry in found.map(PBEntry.init) {
+                    guard page.take(entry.pageBytes) else {
+                        response.more = true
+                        break
+                    }
+                    response.entries.append(entry)
+                }
             }
+            return response
         }
     }
 

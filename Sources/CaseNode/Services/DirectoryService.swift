@@ -51,30 +51,44 @@ struct DirectoryService: Sendable {
             calling: issueToken
         )
         list(&router, "ListPrincipals", PBListPrincipalsResponse.self) { state, page in
-            let (items, more) = page.cut(state.principals) { $0.id.rawValue }
+            let (items, more) = page.cut(state.principals, name: { $0.id.rawValue }) {
+                PBPrincipal($0, presence: state.presence(of: $0.id))
+            }
             return PBListPrincipalsResponse.with {
-                $0.principals = items.map { PBPrincipal($0, presence: state.presence(of: $0.id)) }
+                $0.principals = items
                 $0.more = more
             }
         }
         list(&router, "ListTeams", PBListTeamsResponse.self) { state, page in
-            let (items, more) = page.cut(state.teams) { $0.id.rawValue }
+            let (items, more) = page.cut(
+                state.teams,
+                name: { $0.id.rawValue },
+                render: PBTeam.init
+            )
             return PBListTeamsResponse.with {
-                $0.teams = items.map(PBTeam.init)
+                $0.teams = items
                 $0.more = more
             }
         }
         list(&router, "ListQueues", PBListQueuesResponse.self) { state, page in
-            let (items, more) = page.cut(state.queues) { $0.id.rawValue }
+            let (items, more) = page.cut(
+                state.queues,
+                name: { $0.id.rawValue },
+                render: PBQueue.init
+            )
             return PBListQueuesResponse.with {
-                $0.queues = items.map(PBQueue.init)
+                $0.queues = items
                 $0.more = more
             }
         }
         list(&router, "ListTokens", PBListTokensResponse.self) { state, page in
-            let (items, more) = page.cut(state.tokens) { $0.id }
+            let (items, more) = page.cut(
+                state.tokens,
+                name: { $0.id },
+                render: PBToken.init
+            )
             return PBListTokensResponse.with {
-                $0.tokens = items.map(PBToken.init)
+                $0.tokens = items
                 $0.more = more
             }
         }
@@ -250,6 +264,7 @@ struct DirectoryService: Sendable {
                 principal: principal,
                 expiresAt: expires
             )
+            let context = context
             context.proposeSystem(.issueToken(token), by: actor, scope: scope) { result in
                 switch result {
                 case .success(let receipt):
@@ -258,7 +273,8 @@ struct DirectoryService: Sendable {
                             $0.tokenID = receipt.subject
                             // A repeated call finds the first one's token, whose secret nobody kept.
                             $0.secret = receipt.subject == token.id ? secret.text : ""
-                            $0.expiresAt = expires?.rawValue ?? 0
+                            $0.expiresAt =
+                                context.expiry(ofToken: receipt.subject)?.rawValue ?? 0
                         }
                     )
                 case .failure(let error): reply.fail(RPCStatus(error))
@@ -317,13 +333,43 @@ struct DirectoryService: Sendable {
             self.size = size == 0 ? DirectoryService.pageSizeDefault : Int(size)
         }
 
-        func cut<Item>(_ items: [Item], name: (Item) -> String) -> (items: [Item], more: Bool) {
+        /// The page's items, and whether there are more behind them.
+        func cut<Item, Rendered: ProtocolMessage>(
+            _ items: [Item],
+            name: (Item) -> String,
+            render: (Item) -> Rendered
+        ) -> (items: [Rendered], more: Bool) {
             let rest =
                 after.isEmpty
                 ? items[...]
                 : items.drop { !after.utf8.lexicographicallyPrecedes(name($0).utf8) }
-            return (Array(rest.prefix(size)), rest.count > size)
+            var budget = PageBudget(itemsMax: size)
+            var rendered: [Rendered] = []
+            for item in rest {
+                let message = render(item)
+                guard budget.take(Self.bytes(of: message)) else { return (rendered, true) }
+                rendered.append(message)
+            }
+            return (rendered, false)
         }
+
+        private static func bytes(of message: some ProtocolMessage) -> Int {
+            do {
+                let bytes: [UInt8] = try message.serializedBytes()
+                return bytes.count
+            } catch {
+                // Without extensions or required fields a message serialises; the answer would fail anyway.
+                assertionFailure("a directory entry does not serialise: \(error)")
+                return PageBudget.bytesMax
+            }
+        }
+    }
+}
+
+extension ServiceContext {
+    /// When a token ends, as the directory has it.
+    fileprivate func expiry(ofToken id: String) -> Timestamp? {
+        system.machine.state.tokens.first { $0.id == id }?.expiresAt
     }
 }
 

@@ -52,10 +52,10 @@ struct IntakeJob: Sendable {
             try reader.keyResult(created, byIntake: true)
         }
         if case .remembered(.accepted(let receipt)) = earlier {
-            if known == nil { try await record(receipt.id) }
             let links = try await read(receipt.id)?.links ?? []
-            let outcome: PBSubmitOutcome =
-                links.first?.kind == .followUpOf ? .followUp : .created
+            let old = links.first { $0.kind == .followUpOf }?.other
+            if known == nil { try await settle(receipt.id, followingUp: old) }
+            let outcome: PBSubmitOutcome = old == nil ? .created : .followUp
             return try await respond(receipt.id, outcome, duplicate: true)
         }
         if let known { return try await respond(known, .commented, duplicate: true) }
@@ -82,6 +82,13 @@ struct IntakeJob: Sendable {
             }
         }
         throw WireError(CaseRefusal.keyReused)
+    }
+
+    /// What is left to do for a new case. The record comes last: a retry looks for what is missing only
+    /// while there is none.
+    private func settle(_ id: CaseID, followingUp old: CaseID?) async throws {
+        if let old { try await linkBack(from: old, to: id) }
+        try await record(id)
     }
 
     private func record(_ id: CaseID) async throws {
@@ -115,16 +122,29 @@ struct IntakeJob: Sendable {
 
     // MARK: Joining a case
 
+    /// A method of its own: the case's shard may be the key's home, where a create of the same contact, after
+    /// this was refused, must not find the refusal under its name.
+    private static let joinMethod = "/\(IntakeService.name)/Join"
+
     private func join(_ record: CaseRecord) async throws -> PBSubmitResponse {
+        guard let shard = context.shard(of: record.id) else { throw WireError.notFound }
+        let joined = scope(key, Self.joinMethod)
+        let (actor, action, outcome) = command(on: record)
+        // An attempt that was cut short may have joined; the case may have ended since.
+        let earlier = try await context.read(shard) { reader in
+            try reader.keyResult(joined, byIntake: true)
+        }
+        if case .remembered(.accepted(let receipt)) = earlier {
+            try await self.record(receipt.id)
+            return try await respond(receipt.id, outcome, duplicate: true)
+        }
         switch record.status {
         case .deleted: return try await create(followingUp: nil)
         case .closed, .archived: return try await create(followingUp: record.id)
         default: break
         }
-        guard let shard = context.shard(of: record.id) else { throw WireError.notFound }
-        let (actor, action, outcome) = command(on: record)
         let result = try await context.propose(
-            .onCase(context.command(actor, target: record.id, action: action), scope(key)),
+            .onCase(context.command(actor, target: record.id, action: action), joined),
             to: shard
         )
         switch result {
@@ -182,7 +202,7 @@ struct IntakeJob: Sendable {
             default: state.requester(forVisitor: contact.externalKey)
             }
         // An address outside the grammar still names somebody, whom nobody can prove to be.
-        return found ?? PrincipalID("unverified:\(address.value.prefix(256))")
+        return found ?? .unverified(address.value)
     }
 
     // MARK: A new case
@@ -212,8 +232,7 @@ struct IntakeJob: Sendable {
         let result = try await context.propose(.onCase(command, scope(key)), to: home)
         switch result {
         case .accepted(let receipt):
-            try await record(receipt.id)
-            if let old { try await linkBack(from: old, to: receipt.id) }
+            try await settle(receipt.id, followingUp: old)
             return try await respond(
                 receipt.id,
                 old == nil ? .created : .followUp,

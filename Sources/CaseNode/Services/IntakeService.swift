@@ -65,8 +65,10 @@ struct IntakeService: Sendable {
             return try await context.readers.runIfActive {
                 switch given {
                 case .mail(let data): try MailParser.parse([UInt8](data))
-                case .chat(let data): try ChatParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
-                case .call(let data): try CallParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
+                case .chat(let data):
+                    try ChatParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
+                case .call(let data):
+                    try CallParser.parse([UInt8](data), countryCode: code.isEmpty ? nil : code)
                 }
             }
         } catch let error as IntakeError {
@@ -116,7 +118,9 @@ extension IncomingContact {
     }
 
     /// The channel as the principal that a contact's key belongs to, whichever way it came in.
-    var channelPrincipal: PrincipalID { PrincipalID("channel:\(channel.rawValue)") }
+    var channelPrincipal: PrincipalID {
+        PrincipalID(IdempotencyScope.channelPrefix + channel.rawValue)
+    }
 
     /// What makes two deliveries the same contact: not the raw bytes, since each way adds its own header
     /// lines, and not the key alone, since broken programs use one Message-ID for different mails.

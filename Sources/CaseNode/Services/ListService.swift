@@ -23,7 +23,16 @@ struct ListService: Sendable {
                 try reader.list(query)
             } _: { result in
                 switch result {
-                case .success(let pages): reply.complete(merge(pages, query, actor))
+                case .success(let pages):
+                    let page = Self.merge(pages, query.sort, limit: query.limit)
+                    reply.complete(
+                        PBListResponse.with {
+                            $0.cases = page.records.map {
+                                PBCase($0, forStaff: actor.role != .requester)
+                            }
+                            $0.nextPageToken = page.next.map { Self.token($0, query.sort) } ?? ""
+                        }
+                    )
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }
             }
@@ -56,40 +65,59 @@ struct ListService: Sendable {
         case .queue:
             query.sort = .queue
             query.statuses = query.statuses.filter { $0 == .new || $0 == .escalated }
+            guard !query.statuses.isEmpty else {
+                throw WireError(RequestFault("statuses", "only new and escalated cases queue"))
+            }
         case .UNRECOGNIZED(let number):
             throw WireError(RequestFault("order", "\(number) is not an order"))
         }
         query.limit = request.pageSize == 0 ? Self.pageDefault : Int(request.pageSize)
-        if !request.pageToken.isEmpty { query.after = try after(request.pageToken) }
+        if !request.pageToken.isEmpty {
+            query.after = try Self.place(request.pageToken, query.sort)
+        }
         return query
     }
 
-    private func after(_ token: String) throws(WireError) -> CaseSortKey {
+    // MARK: Tokens
+
+    /// A place in a list, with the order that it is a place in.
+    static func token(_ place: CaseSortKey, _ sort: CaseSort) -> String {
+        PageToken.encode([sort.rawValue] + place.encodedBytes)
+    }
+
+    /// Reads a client's token.
+    static func place(_ token: String, _ sort: CaseSort) throws(WireError) -> CaseSortKey {
         let fault = RequestFault("page_token", "was not given out by this cluster")
-        guard let bytes = PageToken.decode(token) else { throw WireError(fault) }
+        guard let bytes = PageToken.decode(token), let order = bytes.first else {
+            throw WireError(fault)
+        }
+        guard order == sort.rawValue else {
+            throw WireError(RequestFault("page_token", "belongs to a list in another order"))
+        }
         do {
-            return try CaseSortKey(decoding: bytes)
+            return try CaseSortKey(decoding: Array(bytes.dropFirst()))
         } catch { throw WireError(fault) }
     }
 
+    // MARK: Merging
+
     /// Takes the first cases of all shards. A shard whose page ended early, with more behind it, bounds how
     /// far the merge may go: what it has not shown yet may come before the others' rest.
-    private func merge(_ pages: [CasePage], _ query: CaseQuery, _ actor: Actor) -> PBListResponse {
+    static func merge(
+        _ pages: [CasePage],
+        _ sort: CaseSort,
+        limit: Int
+    ) -> (records: [CaseRecord], next: CaseSortKey?) {
         var items: [(key: CaseSortKey, record: CaseRecord)] = []
         for page in pages {
-            for record in page.records {
-                items.append((CaseSortKey(of: record, in: query.sort), record))
-            }
+            for record in page.records { items.append((CaseSortKey(of: record, in: sort), record)) }
         }
         items.sort { $0.key < $1.key }
         let bound = pages.compactMap(\.next).min()
         if let bound { items.removeAll { $0.key > bound } }
-        let taken = items.prefix(query.limit)
-        var next: CaseSortKey?
-        if items.count > taken.count { next = taken.last?.key } else { next = bound }
-        return PBListResponse.with {
-            $0.cases = taken.map { PBCase($0.record, forStaff: actor.role != .requester) }
-            $0.nextPageToken = next.map { PageToken.encode($0.encodedBytes) } ?? ""
-        }
+        var budget = PageBudget(itemsMax: limit)
+        let taken = items.prefix { budget.take($0.record.pageBytes) }
+        let next = items.count > taken.count ? taken.last?.key : bound
+        return (taken.map(\.record), next)
     }
 }

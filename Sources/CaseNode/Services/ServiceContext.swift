@@ -6,7 +6,9 @@ import CoordinatorCore
 import NIOCore
 import NIOPosix
 import RPC
+import ReplicaDriver
 import SwiftProtobuf
+import Synchronization
 
 /// What every service works with: the replicas, the directory, the clock, a pool for reads.
 final class ServiceContext: Sendable {
@@ -17,6 +19,7 @@ final class ServiceContext: Sendable {
     let system: ReplicaHost<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
+    private let readJobs = Atomic(0)
 
     init(
         shards: [ReplicaHost<ShardMachine>],
@@ -129,9 +132,19 @@ final class ServiceContext: Sendable {
         _ body: @escaping @Sendable (ShardReader) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
-        shard.read { [readers] failure in
+        shard.read { [self] failure in
             if let failure { return reply(.failure(WireError(failure))) }
-            readers.submit { state in
+            let waiting = readJobs.add(1, ordering: .relaxed).oldValue
+            guard waiting < Self.readJobsMax else {
+                readJobs.subtract(1, ordering: .relaxed)
+                let overload = ReplicaFailure.overloaded(
+                    inFlight: waiting,
+                    limit: Self.readJobsMax
+                )
+                return reply(.failure(WireError(overload)))
+            }
+            readers.submit { [self] state in
+                readJobs.subtract(1, ordering: .relaxed)
                 guard state == .active else { return reply(.failure(WireError(.stopping))) }
                 do {
                     reply(

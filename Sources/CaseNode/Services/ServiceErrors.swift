@@ -41,7 +41,13 @@ extension WireError {
         )
     }
 
-    static let notFound = WireError(CaseRefusal.notFound)
+    /// A read found nothing. Not a refusal: nothing is committed or remembered, and the answer may change.
+    static let notFound = WireError(
+        code: Code.notFound,
+        kind: "not-found",
+        field: "case_id",
+        message: "no such case"
+    )
 
     /// This node could not read or write its files; it stops.
     static let storage = WireError(
@@ -77,6 +83,23 @@ extension WireError {
                 detail: PBErrorDetail.with {
                     $0.kind = "overloaded"
                     $0.retryAfterMs = 100
+                }
+            )
+        case .tooLarge(let bytes, let limit):
+            self.init(
+                code: Code.invalidArgument,
+                kind: "too-large",
+                field: "request",
+                message: "the command has \(bytes) bytes, this cluster's log takes \(limit)"
+            )
+        case .diskFull:
+            self.init(
+                code: Code.resourceExhausted,
+                message:
+                    "the node's disk is full: it reads on, and writes again when there is room",
+                detail: PBErrorDetail.with {
+                    $0.kind = "disk-full"
+                    $0.retryAfterMs = 1_000
                 }
             )
         case .outcomeUnknown:

@@ -130,9 +130,30 @@ private final class WatchStream: Sendable {
     private struct State {
         var position: FeedPosition
         var dirty: Set<Int>
+        /// The shard that is looked at next, so that a busy one does not starve the others.
+        var cursor = 0
         var isPumping = false
+        /// The writer says when there is room again.
+        var isWaiting = false
         var isOver = false
         var onEnd: (@Sendable () -> Void)?
+
+        /// Begins a pump if there is something to do and none runs.
+        mutating func mayPump() -> Bool {
+            guard !isPumping, !isWaiting, !isOver, !dirty.isEmpty else { return false }
+            isPumping = true
+            return true
+        }
+
+        /// The next shard that has something new.
+        mutating func takeDirty() -> Int? {
+            guard let shard = dirty.filter({ $0 >= cursor }).min() ?? dirty.min() else {
+                return nil
+            }
+            dirty.remove(shard)
+            cursor = shard + 1
+            return shard
+        }
     }
 
     private let context: ServiceContext
@@ -151,7 +172,11 @@ private final class WatchStream: Sendable {
 
     /// Says where the stream begins, catches up, and follows.
     func begin(onEnd: @escaping @Sendable () -> Void) {
-        state.withLock { $0.onEnd = onEnd }
+        let isOver = state.withLock { state in
+            if !state.isOver { state.onEnd = onEnd }
+            return state.isOver
+        }
+        guard !isOver else { return }
         heartbeat()
         scheduleHeartbeat()
         pump()
@@ -170,13 +195,18 @@ private final class WatchStream: Sendable {
     }
 
     private func finish(_ status: RPCStatus) {
+        retire()
+        call.writer.finish(status)
+    }
+
+    /// The call is over: nothing is sent any more, and the service forgets the stream.
+    private func retire() {
         let onEnd = state.withLock { state in
             defer { state.onEnd = nil }
             state.isOver = true
             return state.onEnd
         }
         onEnd?()
-        call.writer.finish(status)
     }
 
     private func scheduleHeartbeat() {
@@ -188,6 +218,7 @@ private final class WatchStream: Sendable {
         }
     }
 
+    /// The position covers what was sent and nothing else, also while the pump is at work.
     private func heartbeat() {
         let token = state.withLock { $0.position.token }
         send(
@@ -198,14 +229,13 @@ private final class WatchStream: Sendable {
         )
     }
 
-    /// One pump runs at a time, on a reader thread.
+    /// One pump runs at a time, on a reader thread; after each page it makes way for other reads.
     private func pump() {
-        let mustStart = state.withLock { state in
-            guard !state.isPumping, !state.isOver, !state.dirty.isEmpty else { return false }
-            state.isPumping = true
-            return true
-        }
-        guard mustStart else { return }
+        guard state.withLock({ $0.mayPump() }) else { return }
+        submit()
+    }
+
+    private func submit() {
         context.readers.submit { [self] jobState in
             guard jobState == .active else { return finish(RPCStatus(WireError(.stopping))) }
             run()
@@ -213,57 +243,71 @@ private final class WatchStream: Sendable {
     }
 
     private func run() {
-        while true {
-            guard call.writer.isWritable else {
-                state.withLock { $0.isPumping = false }
-                call.writer.onDrained { [weak self] in self?.pump() }
-                return
+        guard call.writer.isWritable else { return waitForRoom() }
+        let next: (shard: Int, after: FeedPosition)? = state.withLock { state in
+            guard !state.isOver, let shard = state.takeDirty() else {
+                state.isPumping = false
+                return nil
             }
-            let next: (shard: Int, after: UInt64)? = state.withLock { state in
-                guard !state.isOver, let shard = state.dirty.min() else {
-                    state.isPumping = false
-                    return nil
-                }
-                state.dirty.remove(shard)
-                return (shard, state.position.positions[shard])
-            }
-            guard let next else { return }
-            do {
-                try deliver(shard: next.shard, after: next.after)
-            } catch let error as WireError {
-                return finish(RPCStatus(error))
-            } catch {
-                return finish(RPCStatus(WireError.storage))
-            }
+            return (shard, state.position)
+        }
+        guard let next else { return }
+        do {
+            try deliver(shard: next.shard, after: next.after)
+            submit()
+        } catch let error as WireError {
+            finish(RPCStatus(error))
+        } catch {
+            finish(RPCStatus(WireError.storage))
         }
     }
 
-    private func deliver(shard: Int, after: UInt64) throws {
+    private func waitForRoom() {
+        state.withLock { state in
+            state.isPumping = false
+            state.isWaiting = true
+        }
+        call.writer.onDrained { [weak self] in
+            guard let self else { return }
+            self.state.withLock { $0.isWaiting = false }
+            // Drained and not writable: the call is over.
+            guard self.call.writer.isWritable else { return self.retire() }
+            self.pump()
+        }
+    }
+
+    private func deliver(shard: Int, after position: FeedPosition) throws {
         let actor = try context.authenticate(call.context)
         let page = try context.shards[shard].machine.store.read { reader throws(StoreError) in
-            try reader.feed(after: after, limit: WatchService.batchMax)
+            try reader.feed(after: position.positions[shard], limit: WatchService.batchMax)
         }
         guard case .items(let items) = page else { throw WireError.feedTooOld }
+        var position = position
         for item in items {
-            let token = state.withLock { state in
-                state.position.positions[shard] = item.position
-                return state.position
+            position.positions[shard] = item.position
+            if only == nil || item.caseID == only {
+                switch item.view(for: actor) {
+                case .hidden: break
+                case .gone: send(gone(item, position.token))
+                case .changed: send(event(item, position.token))
+                }
             }
-            if let only, item.caseID != only { continue }
-            switch item.view(for: actor) {
-            case .hidden: continue
-            case .gone:
-                send(
-                    PBWatchEvent.with {
-                        $0.resumeToken = token.token
-                        $0.caseID = item.caseID.description
-                        $0.gone = true
-                    }
-                )
-            case .changed: send(event(item, token.token))
+            // Behind the event: a heartbeat between the two must not promise what was not sent.
+            let isOver = state.withLock { state in
+                state.position = position
+                return state.isOver
             }
+            if isOver { return }
         }
         if items.count == WatchService.batchMax { state.withLock { _ = $0.dirty.insert(shard) } }
+    }
+
+    private func gone(_ item: FeedItem, _ token: String) -> PBWatchEvent {
+        PBWatchEvent.with {
+            $0.resumeToken = token
+            $0.caseID = item.caseID.description
+            $0.gone = true
+        }
     }
 
     private func event(_ item: FeedItem, _ token: String) -> PBWatchEvent {
@@ -282,9 +326,7 @@ private final class WatchStream: Sendable {
     private func send(_ event: PBWatchEvent) {
         do {
             // A consumer that is too slow is ended by the writer's own limit, with a typed status.
-            if case .closed = call.writer.write(try event.serializedBytes()) {
-                state.withLock { $0.isOver = true }
-            }
+            if case .closed = call.writer.write(try event.serializedBytes()) { retire() }
         } catch {
             finish(RPCStatus(.internalError, "an event can't be encoded"))
         }

@@ -69,7 +69,7 @@ final class DataDirectory: Sendable {
     init(path: String, newNodeID: NodeID, newClusterID: [UInt8]) throws(DataDirectoryError) {
         precondition(newClusterID.count == 16)
         self.path = path
-        try Self.makeDirectory(path)
+        try Self.makeDirectoryDurably(path)
         let identityPath = path + "/identity"
         if try Self.isForeign(path) { throw .foreign(path: path) }
         lock = try Self.takeLock(path)
@@ -93,6 +93,7 @@ final class DataDirectory: Sendable {
         }
         try Self.makeDirectory(logPath)
         try Self.makeDirectory(storePath)
+        try Self.synchronizeDirectory(path)
     }
 
     deinit { close(lock) }
@@ -163,6 +164,28 @@ final class DataDirectory: Sendable {
         }
     }
 
+    /// Makes a directory, and what is missing above it, so that a power cut can't take it away again: with it
+    /// would go everything that was acknowledged in it.
+    private static func makeDirectoryDurably(_ path: String) throws(DataDirectoryError) {
+        var missing: [String] = []
+        var next = URL(fileURLWithPath: path).standardizedFileURL.path
+        while next != "/", access(next, F_OK) != 0 {
+            missing.append(next)
+            next = (next as NSString).deletingLastPathComponent
+        }
+        try makeDirectory(path)
+        for made in missing {
+            try synchronizeDirectory((made as NSString).deletingLastPathComponent)
+        }
+    }
+
+    private static func synchronizeDirectory(_ path: String) throws(DataDirectoryError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .io(path: path, reason: errorText()) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .io(path: path, reason: errorText()) }
+    }
+
     /// Writes a file so that after a crash it is there whole or not at all.
     static func writeDurably(
         _ bytes: [UInt8],
@@ -170,24 +193,35 @@ final class DataDirectory: Sendable {
         mode: mode_t
     ) throws(DataDirectoryError) {
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw .io(path: temporary, reason: errorText()) }
+        do throws(DataDirectoryError) {
+            try write(bytes, to: temporary, mode: mode)
+            guard rename(temporary, path) == 0 else { throw .io(path: path, reason: errorText()) }
+        } catch {
+            // What is left of it is of no use, and takes room that may be what is missing.
+            unlink(temporary)
+            throw error
+        }
+        try synchronizeDirectory((path as NSString).deletingLastPathComponent)
+    }
+
+    private static func write(
+        _ bytes: [UInt8],
+        to path: String,
+        mode: mode_t
+    ) throws(DataDirectoryError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .io(path: path, reason: errorText()) }
         defer { close(descriptor) }
         var offset = 0
         while offset < bytes.count {
             let count = bytes.withUnsafeBytes {
-                write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
+                Glibc.write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .io(path: temporary, reason: errorText()) }
+            guard count > 0 else { throw .io(path: path, reason: errorText()) }
             offset += count
         }
-        guard fsync(descriptor) == 0 else { throw .io(path: temporary, reason: errorText()) }
-        guard rename(temporary, path) == 0 else { throw .io(path: path, reason: errorText()) }
-        let parent = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
-        guard parent >= 0 else { throw .io(path: path, reason: errorText()) }
-        defer { close(parent) }
-        guard fsync(parent) == 0 else { throw .io(path: path, reason: errorText()) }
+        guard fsync(descriptor) == 0 else { throw .io(path: path, reason: errorText()) }
     }
 
     private static func errorText() -> String { String(cString: strerror(errno)) }

@@ -4,7 +4,11 @@ import Synchronization
 
 /// The node's one source of time: the system's clocks through a `TimeKeeper`. Any thread.
 final class SystemClock: Sendable {
+    /// A clock that is off by less is put right without a word: NTP steps by up to this.
+    static let alarmMin = TimeSpan(milliseconds: 500)
+
     private let keeper: Mutex<TimeKeeper>
+    private let reported = Mutex(false)
 
     /// - Parameter floor: the last time that the node's logs hold; the clock never answers less.
     init(floor: Timestamp) {
@@ -24,8 +28,23 @@ final class SystemClock: Sendable {
         }
     }
 
+    /// Time goes on from `floor` if it is not there yet.
+    func raise(to floor: Timestamp) { keeper.withLock { $0.raise(to: floor) } }
+
     /// How far the wall clock lies behind; zero while it is right.
     var alarm: TimeSpan { keeper.withLock { $0.alarm } }
+
+    /// The alarm, where it was raised or has ended since the last call; nil where nothing changed.
+    func changedAlarm() -> TimeSpan? {
+        let alarm = alarm
+        let isRaised = alarm >= Self.alarmMin
+        let hasChanged = reported.withLock { reported in
+            defer { reported = isRaised }
+            return reported != isRaised
+        }
+        guard hasChanged else { return nil }
+        return isRaised ? alarm : TimeSpan(milliseconds: 0)
+    }
 
     static func wall() -> Timestamp {
         var time = timespec()

@@ -2,19 +2,34 @@ import ClusterPrimitives
 
 /// Turns two clock readings into time that never falls. A value: the shell reads the clocks.
 ///
-/// The wall clock is followed while it goes forward. Where it falls back, time keeps its value and runs on
-/// at the monotonic clock's rate until the wall clock has caught up, and `alarm` says by how much it is off.
-/// Where it jumps forward by more than `jumpMax` within one reading, the jump is taken over only after
-/// `jumpConfirmations` readings agree, since a case closed early can't be un-closed.
+/// The wall clock is followed while it goes along with the monotonic one. Where it falls back, time keeps its
+/// value and runs on at the monotonic clock's rate until the wall clock has caught up, and `alarm` says by how
+/// much it is off. Where it jumps forward by more than `jumpMaxMilliseconds`, the jump is taken over only when
+/// `jumpConfirmations` readings, spread over `jumpConfirmMilliseconds`, show the same one: a case closed early
+/// can't be un-closed.
 struct TimeKeeper: Sendable {
     /// A forward step that is believed at once, in milliseconds: a suspended machine, an NTP step.
     static let jumpMaxMilliseconds: Int64 = 60_000
     /// Readings in a row that must agree on a larger jump.
     static let jumpConfirmations = 3
+    /// Time between the first and the last of them, in milliseconds: a busy node reads its clock thousands of
+    /// times a second, and a glitch must not confirm itself.
+    static let jumpConfirmMilliseconds: Int64 = 2_000
+    /// By how much readings of one jump may differ, in milliseconds.
+    static let jumpToleranceMilliseconds: Int64 = 1_000
+    /// How far the wall clock may lie behind without counting as fallen back, in milliseconds: both clocks are
+    /// cut to whole milliseconds, and one is read after the other.
+    static let jitterMilliseconds: Int64 = 10
+
+    private struct Jump {
+        var offset: TimeSpan
+        var since: Int64
+        var readings: Int
+    }
 
     private var lastTime: Timestamp
     private var lastMonotonic: Int64
-    private var readingsAhead = 0
+    private var jump: Jump?
     /// How far the wall clock lies behind the time given out; zero while they agree.
     private(set) var alarm = TimeSpan(milliseconds: 0)
 
@@ -25,24 +40,46 @@ struct TimeKeeper: Sendable {
         if floor > wall { alarm = floor - wall }
     }
 
+    /// Time goes on from `floor` if it is not there yet: another log of the node holds it.
+    mutating func raise(to floor: Timestamp) { lastTime = max(lastTime, floor) }
+
     /// The time now. Never below an earlier answer.
     mutating func now(wall: Timestamp, monotonicMilliseconds: Int64) -> Timestamp {
         let elapsed = max(0, monotonicMilliseconds - lastMonotonic)
         let expected = lastTime + TimeSpan(milliseconds: elapsed)
         lastMonotonic = max(lastMonotonic, monotonicMilliseconds)
-        if wall < lastTime {
-            alarm = expected - wall
-            readingsAhead = 0
+        let ahead = (wall - expected).milliseconds
+        if ahead > Self.jumpMaxMilliseconds {
+            lastTime = isConfirmed(TimeSpan(milliseconds: ahead)) ? wall : expected
+            return lastTime
+        }
+        jump = nil
+        if ahead < -Self.jitterMilliseconds {
+            alarm = TimeSpan(milliseconds: -ahead)
             lastTime = expected
-        } else if wall - expected > TimeSpan(milliseconds: Self.jumpMaxMilliseconds) {
-            readingsAhead += 1
-            lastTime = readingsAhead >= Self.jumpConfirmations ? wall : expected
-            if readingsAhead >= Self.jumpConfirmations { readingsAhead = 0 }
         } else {
             alarm = TimeSpan(milliseconds: 0)
-            readingsAhead = 0
-            lastTime = wall
+            lastTime = max(lastTime, wall)
         }
         return lastTime
+    }
+
+    /// Counts readings that show one jump. While it waits, time runs at the monotonic rate, so that the same
+    /// jump shows the same offset.
+    private mutating func isConfirmed(_ offset: TimeSpan) -> Bool {
+        guard var found = jump,
+            abs(found.offset.milliseconds - offset.milliseconds) <= Self.jumpToleranceMilliseconds
+        else {
+            jump = Jump(offset: offset, since: lastMonotonic, readings: 1)
+            return false
+        }
+        found.readings += 1
+        jump = found
+        guard found.readings >= Self.jumpConfirmations,
+            lastMonotonic - found.since >= Self.jumpConfirmMilliseconds
+        else { return false }
+        jump = nil
+        alarm = TimeSpan(milliseconds: 0)
+        return true
     }
 }

@@ -98,4 +98,10 @@ public struct CasePage: Hashable, Sendable {
     public var records: [CaseRecord] = []
     /// Where to go on; nil at the end. A page that is not full may still have a next one.
     public var next: CaseSortKey?
+
+    /// Puts a page together.
+    public init(records: [CaseRecord] = [], next: CaseSortKey? = nil) {
+        self.records = records
+        self.next = next
+    }
 }

@@ -17,20 +17,30 @@ extension ShardReader {
         includeStaff: Bool
     ) throws(StoreError) -> [HistoryEntry] {
         let limit = Self.page(limit)
-        var page = try entries(.entries, id, after: after, limit: limit)
         if includeStaff {
-            let notes = try entries(.notes, id, after: after, limit: limit)
-            page = Self.merge(page, notes, limit: limit)
+            let page = Self.merge(
+                try entries(.entries, id, after: after, limit: limit),
+                try entries(.notes, id, after: after, limit: limit),
+                limit: limit
+            )
+            return Self.cut(page).map(\.entry)
         }
-        page = Self.cut(page)
-        guard !includeStaff else { return page.map(\.entry) }
-        return page.compactMap { item in
-            guard let shown = item.entry.event.redactedForRequester() else { return nil }
-            var entry = item.entry
-            entry.event = shown
-            if !shown.showsRawToRequester { entry.rawKey = nil }
-            return entry
+        var after = after
+        while true {
+            let page = Self.cut(try entries(.entries, id, after: after, limit: limit))
+            let shown = page.compactMap { Self.redactedForRequester($0.entry) }
+            // A page of which a requester may see nothing is not the end.
+            guard shown.isEmpty, let last = page.last else { return shown }
+            after = last.entry.number
         }
+    }
+
+    private static func redactedForRequester(_ found: HistoryEntry) -> HistoryEntry? {
+        guard let shown = found.event.redactedForRequester() else { return nil }
+        var entry = found
+        entry.event = shown
+        if !shown.showsRawToRequester { entry.rawKey = nil }
+        return entry
     }
 
     /// Both are in the order of their numbers, and a number is in one of them alone.
@@ -131,32 +141,26 @@ extension ShardReader {
 
     /// A case's audit entries from version 1.
     public func audit(of id: CaseID) throws(StoreError) -> [AuditEntry] {
-        try saltedAudit(of: id).map(\.entry)
+        guard let stored = try stored(id) else { return [] }
+        return try saltedAudit(of: stored).map(\.entry)
     }
 
-    private func saltedAudit(of id: CaseID) throws(StoreError) -> [SaltedAudit] {
-        var found = try Packed.decode(try packed("audit", id), of: SaltedAudit.self)
-        let select = try PreparedStatement(
-            db,
-            "SELECT salt, entry FROM audit WHERE case_id = ? ORDER BY version"
-        )
-        defer { select.reset() }
-        select.bind(1, id)
-        while try select.step() {
-            let salt = select.isNull(0) ? nil : select.bytes(0)
-            found.append(SaltedAudit(salt: salt, entry: try select.value(1)))
-        }
-        return found
+    private func saltedAudit(of stored: StoredCase) throws(StoreError) -> [SaltedAudit] {
+        let packed = try packed("audit", stored.record.id)
+        let select = try PreparedStatement(db, AuditTable.selectSQL)
+        return try Packed.decode(packed, of: SaltedAudit.self)
+            + AuditTable.chain(endingAt: stored.auditKey, select).map(\.audit)
     }
 
     /// Checks a case's audit chain up to its head, and the contents that are still there.
     /// - Returns: nil if the shard has no such case.
     public func verify(_ id: CaseID) throws(StoreError) -> AuditVerdict? {
-        guard let record = try record(id) else { return nil }
-        let audit = try saltedAudit(of: id)
+        guard let stored = try stored(id) else { return nil }
+        let audit = try saltedAudit(of: stored)
         let history = try wholeHistory(of: id)
         var failure: StoreError?
-        let verdict = AuditChain.verify(audit.map(\.entry), head: record.auditHead) { entry in
+        let verdict = AuditChain.verify(audit.map(\.entry), head: stored.record.auditHead) {
+            entry in
             // Versions run from 1 in a chain that got this far.
             guard entry.version <= UInt64(audit.count), failure == nil,
                 let salt = audit[Int(entry.version) - 1].salt

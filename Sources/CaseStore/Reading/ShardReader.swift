@@ -23,12 +23,8 @@ public struct ShardReader {
         for sql in [CaseTable.selectSQL, CaseTable.selectArchivedSQL] {
             let select = try PreparedStatement(db, sql)
             defer { select.reset() }
-            select.bind(1, id)
-            guard try select.step() else { continue }
-            return StoredCase(
-                record: try select.value(0),
-                isArchived: sql == CaseTable.selectArchivedSQL
-            )
+            let isArchived = sql == CaseTable.selectArchivedSQL
+            if let found = try CaseTable.load(id, select, isArchived: isArchived) { return found }
         }
         return nil
     }

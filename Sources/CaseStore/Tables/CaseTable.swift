@@ -6,6 +6,8 @@ import GRDB
 struct StoredCase {
     var record: CaseRecord
     var isArchived: Bool
+    /// Under which key its newest audit entry stands; 0 while all of them are packed.
+    var auditKey: UInt64
 }
 
 /// The rows of live, ended and archived cases.
@@ -22,8 +24,8 @@ struct CaseTable {
     private let selectClosed: PreparedStatement
     private let selectOwned: PreparedStatement
 
-    static let selectSQL = "SELECT record FROM cases WHERE id = ?"
-    static let selectArchivedSQL = "SELECT record FROM archived WHERE id = ?"
+    static let selectSQL = "SELECT record, audit_seq FROM cases WHERE id = ?"
+    static let selectArchivedSQL = "SELECT record, audit_seq FROM archived WHERE id = ?"
     static let firstDueSQL = "SELECT min(due_at) FROM cases WHERE due_at IS NOT NULL"
 
     init(_ db: Database) throws(StoreError) {
@@ -33,8 +35,8 @@ struct CaseTable {
             db,
             """
             INSERT INTO cases (status, priority, channel, queue, team, owner, requester, \
-            updated_at, queued_at, due_at, closed_at, record, id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            updated_at, queued_at, due_at, closed_at, audit_seq, record, id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         )
         update = try PreparedStatement(
@@ -42,14 +44,15 @@ struct CaseTable {
             """
             UPDATE cases SET status = ?, priority = ?, channel = ?, queue = ?, team = ?, \
             owner = ?, requester = ?, updated_at = ?, queued_at = ?, due_at = ?, \
-            closed_at = ?, record = ? WHERE id = ?
+            closed_at = ?, audit_seq = ?, record = ? WHERE id = ?
             """
         )
         updateArchived = try PreparedStatement(
             db,
             """
             UPDATE archived SET status = ?, priority = ?, channel = ?, queue = ?, team = ?, \
-            owner = ?, requester = ?, updated_at = ?, closed_at = ?, record = ? WHERE id = ?
+            owner = ?, requester = ?, updated_at = ?, closed_at = ?, audit_seq = ?, record = ? \
+            WHERE id = ?
             """
         )
         delete = try PreparedStatement(db, "DELETE FROM cases WHERE id = ?")
@@ -57,8 +60,8 @@ struct CaseTable {
             db,
             """
             INSERT INTO archived (id, status, priority, channel, queue, team, owner, requester, \
-            updated_at, closed_at, record, entries, notes, audit)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            updated_at, closed_at, audit_seq, record, entries, notes, audit)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         )
         selectDue = try PreparedStatement(
@@ -85,55 +88,67 @@ struct CaseTable {
     }
 
     func load(_ id: CaseID) throws(StoreError) -> StoredCase? {
-        select.bind(1, id)
-        if try select.step() {
-            defer { select.reset() }
-            return StoredCase(record: try select.value(0), isArchived: false)
-        }
-        selectArchived.bind(1, id)
-        guard try selectArchived.step() else { return nil }
-        defer { selectArchived.reset() }
-        return StoredCase(record: try selectArchived.value(0), isArchived: true)
+        if let live = try Self.load(id, select, isArchived: false) { return live }
+        return try Self.load(id, selectArchived, isArchived: true)
     }
 
-    func insert(_ record: CaseRecord) throws(StoreError) {
-        bindLive(insert, record)
+    static func load(
+        _ id: CaseID,
+        _ select: PreparedStatement,
+        isArchived: Bool
+    ) throws(StoreError) -> StoredCase? {
+        select.bind(1, id)
+        guard try select.step() else { return nil }
+        defer { select.reset() }
+        return StoredCase(
+            record: try select.value(0),
+            isArchived: isArchived,
+            auditKey: select.bits(1)
+        )
+    }
+
+    func insert(_ stored: StoredCase) throws(StoreError) {
+        assert(!stored.isArchived, "a new case is live")
+        bindLive(insert, stored)
         try insert.run()
     }
 
-    func update(_ record: CaseRecord, isArchived: Bool) throws(StoreError) {
-        guard isArchived else {
-            bindLive(update, record)
+    func update(_ stored: StoredCase) throws(StoreError) {
+        guard stored.isArchived else {
+            bindLive(update, stored)
             return try update.run()
         }
-        bindCommon(updateArchived, record, from: 1)
-        updateArchived.bind(9, record.closedAt)
-        updateArchived.bind(10, record.encodedBytes)
-        updateArchived.bind(11, record.id)
+        bindCommon(updateArchived, stored.record, from: 1)
+        updateArchived.bind(9, stored.record.closedAt)
+        updateArchived.bind(10, stored.auditKey)
+        updateArchived.bind(11, stored.record.encodedBytes)
+        updateArchived.bind(12, stored.record.id)
         try updateArchived.run()
     }
 
     /// Moves a case to its compact row.
-    func archive(_ record: CaseRecord, _ packed: PackedHistory) throws(StoreError) {
-        delete.bind(1, record.id)
+    func archive(_ stored: StoredCase, _ packed: PackedHistory) throws(StoreError) {
+        delete.bind(1, stored.record.id)
         try delete.run()
-        insertArchived.bind(1, record.id)
-        bindCommon(insertArchived, record, from: 2)
-        insertArchived.bind(10, record.closedAt)
-        insertArchived.bind(11, record.encodedBytes)
-        insertArchived.bind(12, optional: packed.entries)
-        insertArchived.bind(13, optional: packed.notes)
-        insertArchived.bind(14, optional: packed.audit)
+        insertArchived.bind(1, stored.record.id)
+        bindCommon(insertArchived, stored.record, from: 2)
+        insertArchived.bind(10, stored.record.closedAt)
+        insertArchived.bind(11, stored.auditKey)
+        insertArchived.bind(12, stored.record.encodedBytes)
+        insertArchived.bind(13, optional: packed.entries)
+        insertArchived.bind(14, optional: packed.notes)
+        insertArchived.bind(15, optional: packed.audit)
         try insertArchived.run()
     }
 
-    private func bindLive(_ statement: PreparedStatement, _ record: CaseRecord) {
-        bindCommon(statement, record, from: 1)
-        statement.bind(9, record.queuedAt)
-        statement.bind(10, record.dueAt)
-        statement.bind(11, record.closedAt)
-        statement.bind(12, record.encodedBytes)
-        statement.bind(13, record.id)
+    private func bindLive(_ statement: PreparedStatement, _ stored: StoredCase) {
+        bindCommon(statement, stored.record, from: 1)
+        statement.bind(9, stored.record.queuedAt)
+        statement.bind(10, stored.record.dueAt)
+        statement.bind(11, stored.record.closedAt)
+        statement.bind(12, stored.auditKey)
+        statement.bind(13, stored.record.encodedBytes)
+        statement.bind(14, stored.record.id)
     }
 
     /// Status to updated-at: eight parameters.

@@ -12,48 +12,37 @@ struct PackedHistory {
     static let bytesMax = 4 * 1_024 * 1_024
 }
 
-/// The rows of histories: public entries, notes, raw messages, audit entries.
+/// The rows of histories: public entries, notes, raw messages.
 ///
 /// Why notes apart: a requester's read goes to a table in which no note can be, whatever a query forgets.
 struct HistoryTable {
     private let insertEntry: PreparedStatement
     private let insertNote: PreparedStatement
     private let insertRaw: PreparedStatement
-    private let insertAudit: PreparedStatement
     private let selectEntries: PreparedStatement
     private let selectNotes: PreparedStatement
-    private let selectAudit: PreparedStatement
     private let deletions: [PreparedStatement]
+    private let audit: AuditTable
     private let deleteRawOfEntries: PreparedStatement
     private let deleteRawOfNotes: PreparedStatement
     private let deleteRaw: PreparedStatement
-    private let dropSalts: PreparedStatement
     private let selectPacked: PreparedStatement
     private let updatePacked: PreparedStatement
 
-    init(_ db: Database) throws(StoreError) {
+    init(_ db: Database, audit: AuditTable) throws(StoreError) {
+        self.audit = audit
         insertEntry = try PreparedStatement(db, Self.insertSQL("entries"))
         insertNote = try PreparedStatement(db, Self.insertSQL("notes"))
         insertRaw = try PreparedStatement(db, "INSERT INTO raw (seq, message) VALUES (?, ?)")
-        insertAudit = try PreparedStatement(
-            db,
-            "INSERT INTO audit (seq, case_id, version, salt, entry) VALUES (?, ?, ?, ?, ?)"
-        )
         selectEntries = try PreparedStatement(db, Self.allSQL("entries"))
         selectNotes = try PreparedStatement(db, Self.allSQL("notes"))
-        selectAudit = try PreparedStatement(
-            db,
-            "SELECT salt, entry FROM audit WHERE case_id = ? ORDER BY version"
-        )
         deletions = [
             try PreparedStatement(db, "DELETE FROM entries WHERE case_id = ?"),
             try PreparedStatement(db, "DELETE FROM notes WHERE case_id = ?"),
-            try PreparedStatement(db, "DELETE FROM audit WHERE case_id = ?"),
         ]
         deleteRawOfEntries = try PreparedStatement(db, Self.deleteRawSQL("entries"))
         deleteRawOfNotes = try PreparedStatement(db, Self.deleteRawSQL("notes"))
         deleteRaw = try PreparedStatement(db, "DELETE FROM raw WHERE seq = ?")
-        dropSalts = try PreparedStatement(db, "UPDATE audit SET salt = NULL WHERE case_id = ?")
         selectPacked = try PreparedStatement(
             db,
             "SELECT entries, notes, audit FROM archived WHERE id = ?"
@@ -97,24 +86,15 @@ struct HistoryTable {
         try insertRaw.run()
     }
 
-    /// Appends one audit entry.
-    func append(_ audit: AuditEntry, salt: [UInt8], key: UInt64) throws(StoreError) {
-        insertAudit.bind(1, key)
-        insertAudit.bind(2, audit.caseID)
-        insertAudit.bind(3, audit.version)
-        insertAudit.bind(4, salt)
-        insertAudit.bind(5, audit.encodedBytes)
-        try insertAudit.run()
-    }
-
     /// Drops what a case's people wrote, and the salts; the audit entries stay.
-    func erase(_ id: CaseID, isArchived: Bool) throws(StoreError) {
-        if isArchived { try erasePacked(id) }
-        for statement in [deleteRawOfEntries, deleteRawOfNotes] + deletions.prefix(2) + [dropSalts]
-        {
+    func erase(_ stored: StoredCase) throws(StoreError) {
+        let id = stored.record.id
+        if stored.isArchived { try erasePacked(id) }
+        for statement in [deleteRawOfEntries, deleteRawOfNotes] + deletions {
             statement.bind(1, id)
             try statement.run()
         }
+        try audit.dropSalts(endingAt: stored.auditKey)
     }
 
     private func erasePacked(_ id: CaseID) throws(StoreError) {
@@ -147,19 +127,14 @@ struct HistoryTable {
     }
 
     /// Takes a case's rows out of the tables, packed. A history that is too long stays where it is.
-    func pack(_ id: CaseID) throws(StoreError) -> PackedHistory {
+    func pack(_ id: CaseID, auditKey: UInt64) throws(StoreError) -> PackedHistory {
         let entries = try all(selectEntries, id)
         let notes = try all(selectNotes, id)
-        var audit: [SaltedAudit] = []
-        selectAudit.bind(1, id)
-        while try selectAudit.step() {
-            let salt = selectAudit.isNull(0) ? nil : selectAudit.bytes(0)
-            audit.append(SaltedAudit(salt: salt, entry: try selectAudit.value(1)))
-        }
+        let chain = try audit.chain(endingAt: auditKey)
         let packed = PackedHistory(
             entries: Self.join(entries),
             notes: notes.isEmpty ? nil : Self.join(notes),
-            audit: Packed.encode(audit)
+            audit: Packed.encode(chain.map(\.audit))
         )
         let size = [packed.entries, packed.notes, packed.audit].reduce(0) { $0 + ($1?.count ?? 0) }
         guard size <= PackedHistory.bytesMax else { return PackedHistory() }
@@ -167,6 +142,7 @@ struct HistoryTable {
             statement.bind(1, id)
             try statement.run()
         }
+        try audit.remove(chain.map(\.key))
         return packed
     }
 

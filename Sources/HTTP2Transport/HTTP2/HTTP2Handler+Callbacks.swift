@@ -228,11 +228,8 @@ extension HTTP2Handler {
         }
         stream.heldBytes += bytes.count
         heldBytes += bytes.count
-        if heldBytes <= limits.inboundHeldBytesMax {
-            if let session { nghttp2_session_consume_connection(session, bytes.count) }
-        } else {
-            withheldCredit += bytes.count
-        }
+        // The connection's part comes back at once, so that one slow reader stops nobody else.
+        if let session { nghttp2_session_consume_connection(session, bytes.count) }
         delegate.received(bytes, on: stream)
     }
 

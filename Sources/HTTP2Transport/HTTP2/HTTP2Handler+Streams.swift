@@ -260,11 +260,9 @@ extension HTTP2Stream {
 
     /// Gives the peer credit for bytes of this stream that were received.
     public func grantCredit(_ bytes: Int) {
-        guard let connection, let session = connection.session, !isWireClosed, bytes > 0 else {
-            return
-        }
-        nghttp2_session_consume_stream(session, id, bytes)
-        connection.scheduleFlush()
+        guard let connection, !isWireClosed, bytes > 0 else { return }
+        withheldCredit += bytes
+        connection.passCredit(to: self)
     }
 
     /// Says that received bytes are no longer kept for this stream.
@@ -273,13 +271,7 @@ extension HTTP2Stream {
         precondition(bytes <= heldBytes, "more released than received")
         heldBytes -= bytes
         connection.heldBytes -= bytes
-        guard connection.withheldCredit > 0, let session = connection.session,
-            connection.heldBytes <= connection.limits.inboundHeldBytesMax
-        else { return }
-        let credit = connection.withheldCredit
-        connection.withheldCredit = 0
-        nghttp2_session_consume_connection(session, credit)
-        connection.scheduleFlush()
+        if connection.hasWithheldCredit { connection.passWithheldCredit() }
     }
 
     /// Sets when `deadlineReached` is called; nil for never.

@@ -50,8 +50,10 @@ public final class HTTP2Handler: ChannelInboundHandler {
     var encoder = HeaderEncoder()
     var outboundBytes = 0
     var heldBytes = 0
-    /// Connection credit that was not given back because too much is held.
-    var withheldCredit = 0
+    /// Some streams wait for credit because too much is held.
+    var hasWithheldCredit = false
+    /// The stream that gets credit while too much is held.
+    var creditHolder: Int32?
     /// Why the session must end, found inside one of its callbacks.
     var failure: TransportError?
     var hasReceivedGoAway = false

@@ -18,8 +18,8 @@ public struct HTTP2Limits: Sendable {
     public var connectionWindowBytes = 4 * 1024 * 1024
 
     /// Bytes received and not yet taken by their readers, over all streams of a connection; past
-    /// it the connection's own credit is held back. Above a window, so that one slow reader does
-    /// not stop the others.
+    /// it one stream at a time gets credit for more. What is held at most is this and a window a
+    /// stream.
     public var inboundHeldBytesMax = 64 * 1024 * 1024
 
     /// Bytes that wait to be sent on one stream. Above the longest message.

@@ -61,6 +61,8 @@ public final class HTTP2Stream {
     var pendingHeaderBytes = 0
     /// Received, and not yet released by the delegate.
     public internal(set) var heldBytes = 0
+    /// Granted by the delegate, and not given to the peer because too much is held.
+    var withheldCredit = 0
     /// When the outbound queue last shrank; nil while it is empty.
     var lastProgress: NIODeadline?
 

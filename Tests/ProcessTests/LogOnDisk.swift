@@ -1,0 +1,58 @@
+import ClusterPrimitives
+import Foundation
+
+/// A replication log's files, read by hand as `Protocol/log.md` describes them.
+struct LogOnDisk {
+    let folder: String
+
+    init(dataDirectory: String) { folder = dataDirectory + "/log" }
+
+    /// Everything before it is durable, and was perhaps acknowledged.
+    struct Mark: Equatable {
+        let generation: UInt64
+        let offset: Int
+    }
+
+    static func segmentName(_ generation: UInt64) -> String {
+        let digits = String(generation)
+        return String(repeating: "0", count: 20 - digits.count) + digits + ".log"
+    }
+
+    func path(_ name: String) -> String { folder + "/" + name }
+
+    func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: path(name))))
+    }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        try Data(bytes).write(to: URL(filePath: path(name)))
+    }
+
+    /// The mark in the slot that was written last.
+    func mark() throws -> Mark {
+        let bytes = try bytes("log.meta")
+        func number(_ offset: Int) -> UInt64 {
+            bytes[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        let slot = number(16) > number(4_096 + 16) ? 0 : 4_096
+        return Mark(generation: number(slot + 32), offset: Int(number(slot + 40)))
+    }
+
+    /// The segment that is written to.
+    func lastSegment() throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        return names.filter { $0.hasSuffix(".log") }.max() ?? ""
+    }
+
+    /// Where the bytes of a segment end and zeros begin; batches end at multiples of 8.
+    static func end(of segment: [UInt8]) -> Int {
+        let last = segment.lastIndex { $0 != 0 } ?? 0
+        return (last + 8) / 8 * 8
+    }
+}
+
+/// Copies a data directory, so that each start has one of its own.
+func copyDirectory(_ from: String, _ to: String) throws {
+    if FileManager.default.fileExists(atPath: to) { try FileManager.default.removeItem(atPath: to) }
+    try FileManager.default.copyItem(atPath: from, toPath: to)
+}
