@@ -53,9 +53,8 @@ struct CaseNodeCommand: AsyncParsableCommand {
                 admin token: \(node.adminTokenPath)
 
                 """
-            FileHandle.standardOutput.write(Data(greeting.utf8))
             let group = ServiceGroup(
-                services: [node],
+                services: [GreetingNode(node: node, greeting: greeting)],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )
@@ -69,5 +68,16 @@ struct CaseNodeCommand: AsyncParsableCommand {
 
     private static func complain(_ error: any Error) {
         FileHandle.standardError.write(Data("casenode: \(error)\n".utf8))
+    }
+}
+
+/// Says that the node listens only once signals are heard: whoever reads it may ask for a stop at once.
+private struct GreetingNode: Service {
+    let node: Node
+    let greeting: String
+
+    func run() async throws {
+        FileHandle.standardOutput.write(Data(greeting.utf8))
+        try await node.run()
     }
 }

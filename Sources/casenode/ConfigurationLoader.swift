@@ -12,7 +12,7 @@ enum ConfigurationLoader {
         return try NodeConfiguration(sources: [
             ("flag", { given[$0.name] }),
             ("environment", { environment[$0.environmentName] }),
-            (path ?? "file", { option in file.flatMap { text(of: option.name, in: $0) } }),
+            (path ?? "file", { option in file.flatMap { text(of: option, in: $0) } }),
         ])
     }
 
@@ -31,10 +31,13 @@ enum ConfigurationLoader {
         }
     }
 
-    /// A file may write a number or a truth value without quotes.
-    private static func text(of name: String, in file: ConfigReader) -> String? {
-        let key = ConfigKey([name])
+    /// A file may write a number or a truth value without quotes. A truth value of JSON can be read as a
+    /// number too, so what the option is decides which is tried first.
+    private static func text(of option: NodeOption, in file: ConfigReader) -> String? {
+        let key = ConfigKey([option.name])
         if let text = file.string(forKey: key) { return text }
+        let isTruth = Bool(option.defaultValue) != nil
+        if isTruth, let truth = file.bool(forKey: key) { return String(truth) }
         if let number = file.int(forKey: key) { return String(number) }
         return file.bool(forKey: key).map { String($0) }
     }
