@@ -44,6 +44,19 @@ struct LogOnDisk {
         return names.filter { $0.hasSuffix(".log") }.max() ?? ""
     }
 
+    /// Where each batch of a piece of a segment ends, counted from the piece's start.
+    static func batchEnds(_ bytes: [UInt8]) -> [Int] {
+        var ends: [Int] = []
+        var offset = 0
+        while offset + 32 <= bytes.count {
+            let length = bytes[offset + 8..<offset + 12].reversed().reduce(0) { $0 << 8 | Int($1) }
+            guard length > 0 else { break }
+            offset += length
+            ends.append(offset)
+        }
+        return ends
+    }
+
     /// Where the bytes of a segment end and zeros begin; batches end at multiples of 8.
     static func end(of segment: [UInt8]) -> Int {
         let last = segment.lastIndex { $0 != 0 } ?? 0
