@@ -195,6 +195,7 @@ public final class Node: Service, Sendable {
         } catch {
             logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
         }
+        directory.release()
         logger.info("stopped", metadata: ["node": "\(directory.nodeID)"])
     }
 }

@@ -122,6 +122,7 @@ final class NodeAssembly {
         } catch {
             logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
         }
+        directory.release()
     }
 
     /// A record must hold the largest command: a raw message of 4 MiB with its text. Small segments, as

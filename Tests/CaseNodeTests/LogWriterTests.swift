@@ -144,10 +144,15 @@ import Testing
         }
     }
 
-    /// Fills the disk: the last write is refused for want of room. Returns its index.
+    /// Fills some segments and then the disk: the last write is refused for want of room. Returns its index.
     private func fill(_ writer: LogWriter, _ watch: Watch) async -> UInt64 {
-        faults.set { $0.isFull = true }
         var index: UInt64 = 0
+        while index < 150 {
+            index += 1
+            writer.submit(job(index, bytes: 2_000, watch))
+            await settle(writer)
+        }
+        faults.set { $0.isFull = true }
         while !writer.isFull, index < 1_000 {
             index += 1
             writer.submit(job(index, bytes: 2_000, watch))

@@ -57,10 +57,10 @@ struct LogOnDisk {
         return ends
     }
 
-    /// Where the bytes of a segment end and zeros begin; batches end at multiples of 8.
+    /// Where the batches of a segment end. Not where its zeros begin: a batch may end with zeros.
     static func end(of segment: [UInt8]) -> Int {
-        let last = segment.lastIndex { $0 != 0 } ?? 0
-        return (last + 8) / 8 * 8
+        let first = 4_096
+        return first + (batchEnds(Array(segment[first...])).last ?? 0)
     }
 }
 

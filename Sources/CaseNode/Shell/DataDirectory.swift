@@ -1,6 +1,7 @@
 import ClusterPrimitives
 import Foundation
 import Glibc
+import Synchronization
 
 /// Why a data directory can't be used. Nothing was changed in it.
 public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -46,7 +47,7 @@ final class DataDirectory: Sendable {
     let clusterID: [UInt8]
     /// This start made the directory.
     let isNew: Bool
-    private let lock: Int32
+    private let lock: Mutex<Int32?>
 
     var logPath: String { path + "/log" }
     var storePath: String { path + "/store" }
@@ -72,7 +73,7 @@ final class DataDirectory: Sendable {
         try Self.makeDirectoryDurably(path)
         let identityPath = path + "/identity"
         if try Self.isForeign(path) { throw .foreign(path: path) }
-        lock = try Self.takeLock(path)
+        lock = Mutex(try Self.takeLock(path))
         if access(identityPath, F_OK) == 0 {
             let identity = try Self.readIdentity(identityPath)
             nodeID = identity.node
@@ -96,7 +97,16 @@ final class DataDirectory: Sendable {
         try Self.synchronizeDirectory(path)
     }
 
-    deinit { close(lock) }
+    deinit { release() }
+
+    /// Gives the lock back: another may open the directory.
+    func release() {
+        let descriptor = lock.withLock { lock in
+            defer { lock = nil }
+            return lock
+        }
+        if let descriptor { close(descriptor) }
+    }
 
     /// An existing directory is ours if it has our identity, or nothing but what an interrupted first start leaves.
     private static func isForeign(_ path: String) throws(DataDirectoryError) -> Bool {
