@@ -165,20 +165,28 @@ final class CommentLoad: Sendable {
         var verdict = Verdict()
         for worker in workers {
             let acknowledged = acknowledged.withLock { $0[worker.number] }
-            var texts: [String] = []
-            var after: UInt64 = 0
-            while true {
-                let page = try await client.history(worker.caseID, after: after, pageSize: 500)
-                texts += page.entries.filter { $0.kind == .comment }.map(\.text)
-                guard page.more, let last = page.entries.last else { break }
-                after = last.number
-            }
-            judge(worker.number, texts, acknowledged, &verdict)
-            if try await !client.verify(worker.caseID).valid {
-                verdict.broken.append("case \(worker.caseID)")
+            do throws(CaseClientError) {
+                judge(worker.number, try await comments(worker), acknowledged, &verdict)
+                if try await !client.verify(worker.caseID).valid {
+                    verdict.broken.append("case \(worker.caseID)")
+                }
+            } catch {
+                guard error.code == .notFound else { throw error }
+                verdict.lost.append("case \(worker.caseID)")
             }
         }
         return verdict
+    }
+
+    private func comments(_ worker: Worker) async throws(CaseClientError) -> [String] {
+        var texts: [String] = []
+        var after: UInt64 = 0
+        while true {
+            let page = try await client.history(worker.caseID, after: after, pageSize: 500)
+            texts += page.entries.filter { $0.kind == .comment }.map(\.text)
+            guard page.more, let last = page.entries.last else { return texts }
+            after = last.number
+        }
     }
 
     private func judge(
