@@ -14,7 +14,7 @@ struct KillTests {
     ]
     static let workers = 64
     /// The phases that kills are aimed at: those that change files.
-    static let targets = ["write", "sync", "roll", "retire", "checkpoint", "store checkpoint"]
+    static let targets = ["sync", "roll", "retire", "checkpoint", "store checkpoint"]
         .compactMap { PhaseFile.names.firstIndex(of: $0) }
     /// Kills beyond the planned ones, while a phase was never hit.
     static let extraKillsMax = 40
