@@ -92,6 +92,7 @@ let programs: [Target] = [
         name: "casectl",
         dependencies: [
             "CaseClient", "CaseProtocol", "CaseModel", "ClusterPrimitives", "HTTP2Transport",
+            "COpenSSL",
             arguments,
             protobuf,
         ]
@@ -125,12 +126,16 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "HTTP2TransportTests",
-        dependencies: ["HTTP2Transport", "COpenSSL", "CNghttp2", nio, nioPosix, nioEmbedded]
+        dependencies: [
+            "HTTP2Transport", "ClusterPrimitives", "COpenSSL", "CNghttp2", nio, nioPosix,
+            nioEmbedded,
+        ]
     ),
     .testTarget(
         name: "RPCTests",
         dependencies: [
-            "RPC", "HTTP2Transport", "CaseProtocol", "ClusterPrimitives", nio, nioPosix, protobuf,
+            "RPC", "HTTP2Transport", "CNghttp2", "CaseProtocol", "ClusterPrimitives", nio, nioPosix,
+            protobuf,
         ]
     ),
     .testTarget(
