@@ -171,8 +171,9 @@ final class CommentLoad: Sendable {
                     verdict.broken.append("case \(worker.caseID)")
                 }
             } catch {
-                guard error.code == .notFound else { throw error }
-                verdict.lost.append("case \(worker.caseID)")
+                // Acknowledged too: the case, and the token that reads it.
+                guard [.notFound, .unauthenticated].contains(error.code) else { throw error }
+                verdict.lost.append("case \(worker.caseID) (\(error.code))")
             }
         }
         return verdict

@@ -132,9 +132,13 @@ struct ClientTests {
 
     @Test func deadlineResetsTheStream() async throws {
         try await run { server, client in
-            async let reply = reply(client, deadline: .now() + .milliseconds(100))
+            async let first = reply(client)
             let peer = await server.accept()
-            let head = await peer.next(RawFrame.headers)
+            let ready = await peer.next(RawFrame.data)
+            peer.send(Self.answer(try #require(ready?.stream), [1]))
+            _ = try await first.get()
+            async let reply = reply(client, deadline: .now() + .seconds(1))
+            let head = await peer.next { $0.kind == RawFrame.headers && $0.stream > 1 }
             #expect(head?.headers["grpc-timeout"] != nil)
             let reset = await peer.next(RawFrame.reset)
             #expect(reset?.number(at: 0) == HTTP2ErrorCode.cancel.rawValue)
@@ -394,7 +398,7 @@ struct ClientTests {
             }
             let draining = servers[0]
             tasks.addTask {
-                while done.value < 300 { await Task.yield() }
+                await done.reached(300)
                 await draining.drain(within: .seconds(10))
             }
             try await tasks.waitForAll()

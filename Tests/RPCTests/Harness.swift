@@ -132,12 +132,9 @@ struct Harness {
 
 /// The service under test.
 final class Echo: Sendable {
-    private struct State {
-        var held: [UnaryCall] = []
-        var cancelled = 0
-        var heldWaiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
-        var cancelWaiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
-    }
+    private let held = Mutex<[UnaryCall]>([])
+    private let heldCalls = Counter()
+    private let cancelledCalls = Counter()
 
     static let unary = "/test.Echo/Unary"
     static let hold = "/test.Echo/Hold"
@@ -151,8 +148,6 @@ final class Echo: Sendable {
     static let push = "/test.Echo/Push"
     static let sum = "/test.Echo/Sum"
     static let stuck = "/test.Echo/Stuck"
-
-    private let state = Mutex(State())
 
     func router() -> RPCRouter {
         var router = RPCRouter()
@@ -168,8 +163,9 @@ final class Echo: Sendable {
             call.complete(call.message, metadata: trailers)
         }
         router.unary(Self.hold) { call in
-            call.context.onCancel { self.noteCancel() }
-            self.hold(call)
+            call.context.onCancel { self.cancelledCalls.increment() }
+            self.held.withLock { $0.append(call) }
+            self.heldCalls.increment()
         }
         router.unary(Self.fail) { call in
             call.fail(
@@ -242,68 +238,29 @@ final class Echo: Sendable {
         // Takes the call and reads nothing until it is cancelled.
         router.stream(Self.stuck) { call in
             call.context.onCancel {
-                self.noteCancel()
+                self.cancelledCalls.increment()
                 call.writer.finish(RPCStatus(.cancelled))
             }
         }
         return router
     }
 
-    private func hold(_ call: UnaryCall) {
-        let woken = state.withLock { state in
-            state.held.append(call)
-            let count = state.held.count
-            let woken = state.heldWaiters.filter { $0.count <= count }
-            state.heldWaiters.removeAll { $0.count <= count }
-            return woken
-        }
-        for waiter in woken { waiter.continuation.resume() }
-    }
-
-    private func noteCancel() {
-        let woken = state.withLock { state in
-            state.cancelled += 1
-            let count = state.cancelled
-            let woken = state.cancelWaiters.filter { $0.count <= count }
-            state.cancelWaiters.removeAll { $0.count <= count }
-            return woken
-        }
-        for waiter in woken { waiter.continuation.resume() }
-    }
-
-    /// Waits until so many calls of `hold` are held.
-    func waitHeld(_ count: Int) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.held.count >= count { return true }
-                state.heldWaiters.append((count, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
-        }
-    }
+    /// Waits until so many calls of `hold` have come.
+    func waitHeld(_ count: Int) async { await heldCalls.reached(count) }
 
     /// Waits until so many calls heard of their cancellation.
-    func waitCancelled(_ count: Int) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.cancelled >= count { return true }
-                state.cancelWaiters.append((count, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
-        }
-    }
+    func waitCancelled(_ count: Int) async { await cancelledCalls.reached(count) }
 
-    var heldCount: Int { state.withLock { $0.held.count } }
+    /// Calls that are held now.
+    var heldCount: Int { held.withLock { $0.count } }
 
     /// Answers all held calls with their own messages.
     func releaseHeld() {
-        let held = state.withLock { state in
-            defer { state.held = [] }
-            return state.held
+        let calls = held.withLock { held in
+            defer { held = [] }
+            return held
         }
-        for call in held { call.complete(call.message) }
+        for call in calls { call.complete(call.message) }
     }
 }
 
@@ -321,9 +278,35 @@ func status<Result>(
 
 /// A count that several tasks raise.
 final class Counter: Sendable {
-    private let count = Mutex(0)
+    private struct State {
+        var count = 0
+        var waiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
 
-    var value: Int { count.withLock { $0 } }
+    private let state = Mutex(State())
 
-    func increment() { count.withLock { $0 += 1 } }
+    var value: Int { state.withLock { $0.count } }
+
+    func increment() {
+        let woken = state.withLock { state in
+            state.count += 1
+            let count = state.count
+            let woken = state.waiters.filter { $0.count <= count }
+            state.waiters.removeAll { $0.count <= count }
+            return woken
+        }
+        for waiter in woken { waiter.continuation.resume() }
+    }
+
+    /// Waits until it has come so far.
+    func reached(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.count >= count { return true }
+                state.waiters.append((count, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
 }

@@ -2,8 +2,9 @@ import CNghttp2
 
 /// Streams' credit when a connection holds too much.
 ///
-/// Past `HTTP2Limits.inboundHeldBytesMax` only one stream at a time gets credit. Why one and not
-/// none: were many messages half there, none could become whole, and nothing held would be freed.
+/// Past `HTTP2Limits.inboundHeldBytesMax` only one stream at a time gets credit, for one message.
+/// Why one and not none: were many messages half there, none could become whole, and nothing held
+/// would be freed. Why in turn: else a busy stream would keep the others waiting.
 extension HTTP2Handler {
     /// Gives a stream's credit to the peer, or lets it wait for its turn.
     func passCredit(to stream: HTTP2Stream) {
@@ -28,10 +29,20 @@ extension HTTP2Handler {
         return stream.heldBytes == 0
     }
 
-    /// Bytes were freed: whoever waits gets its credit, oldest first, as far as there is room.
+    /// A stream's message is whole: the next one in turn gets credit.
+    func yieldCredit(_ id: Int32) {
+        guard creditHolder == id else { return }
+        creditHolder = nil
+        lastCreditHolder = id
+        if hasWithheldCredit { passWithheldCredit() }
+    }
+
+    /// Bytes were freed, or the turn is free: whoever waits gets its credit, as far as that goes.
     func passWithheldCredit() {
         let waiting = streams.values.filter { $0.withheldCredit > 0 }.sorted { $0.id < $1.id }
+        let later = waiting.filter { $0.id > lastCreditHolder }
+        let earlier = waiting.filter { $0.id <= lastCreditHolder }
         hasWithheldCredit = false
-        for stream in waiting { passCredit(to: stream) }
+        for stream in later + earlier { passCredit(to: stream) }
     }
 }

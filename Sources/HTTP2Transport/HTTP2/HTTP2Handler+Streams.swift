@@ -129,6 +129,8 @@ extension HTTP2Handler {
         stream.outboundBytes = 0
         stream.outbound.removeAll()
         stream.lastProgress = nil
+        stream.withheldCredit = 0
+        yieldCredit(stream.id)
         let delegate = stream.delegate
         stream.delegate = nil
         if role == .client { stream.isWorkFinished = true }
@@ -263,6 +265,11 @@ extension HTTP2Stream {
         guard let connection, !isWireClosed, bytes > 0 else { return }
         withheldCredit += bytes
         connection.passCredit(to: self)
+    }
+
+    /// Says that a message is whole: where credit is scarce, other streams have their turn.
+    public func messageCompleted() {
+        connection?.yieldCredit(id)
     }
 
     /// Says that received bytes are no longer kept for this stream.

@@ -54,6 +54,8 @@ public final class HTTP2Handler: ChannelInboundHandler {
     var hasWithheldCredit = false
     /// The stream that gets credit while too much is held.
     var creditHolder: Int32?
+    /// The one before it: the turn goes round from there.
+    var lastCreditHolder: Int32 = 0
     /// Why the session must end, found inside one of its callbacks.
     var failure: TransportError?
     var hasReceivedGoAway = false

@@ -14,6 +14,7 @@ struct InboundFlow {
     mutating func received(_ bytes: Int, completed: Int, on stream: HTTP2Stream) {
         owedCredit += bytes
         waitingMessages += completed
+        if completed > 0 { stream.messageCompleted() }
         if waitingMessages == 0 { grantAll(stream) }
     }
 

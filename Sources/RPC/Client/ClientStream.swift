@@ -102,7 +102,11 @@ final class ClientStream: HTTP2StreamDelegate {
                 return finish(RPCStatus(.internalError, "more than one response message"))
             }
             reply = completed.first ?? reply
-            stream.grantCredit(bytes.count)
+            if reply == nil {
+                stream.grantCredit(bytes.count)
+            } else {
+                stream.messageCompleted()
+            }
         case .stream(let inbox, _):
             flow.received(bytes.count, completed: completed.count, on: stream)
             for message in completed { inbox.push(message) }

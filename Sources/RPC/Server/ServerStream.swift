@@ -87,7 +87,11 @@ final class ServerStream: HTTP2StreamDelegate {
                 return end(RPCStatus(.internalError, "more than one request message"), stream)
             }
             request = completed.first ?? request
-            stream.grantCredit(bytes.count)
+            if request == nil {
+                stream.grantCredit(bytes.count)
+            } else {
+                stream.messageCompleted()
+            }
         case .running where inbox != nil:
             flow.received(bytes.count, completed: completed.count, on: stream)
             for message in completed { inbox?.push(message) }
