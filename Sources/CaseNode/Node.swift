@@ -60,11 +60,7 @@ public final class Node: Service, Sendable {
         if configuration.listenPort == 0 {
             configuration.listenPort = try await freePort(configuration.listenHost)
         }
-        let directory = try DataDirectory(
-            path: configuration.dataDirectory,
-            newNodeID: NodeID(1),
-            newClusterID: ServiceContext.randomBytes(16)
-        )
+        let directory = try openDirectory(configuration)
         let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
         do {
             return try await Node(assembly)
@@ -72,6 +68,23 @@ public final class Node: Service, Sendable {
             await assembly.abandon()
             throw error
         }
+    }
+
+    private static func openDirectory(
+        _ configuration: NodeConfiguration
+    ) throws(DataDirectoryError) -> DataDirectory {
+        let node = configuration.nodeID > 0 ? NodeID(UInt64(configuration.nodeID)) : nil
+        let members = configuration.initialMembers
+        let cluster =
+            members.isEmpty
+            ? nil : InitialMembers.clusterID(token: configuration.clusterToken, members)
+        return try DataDirectory(
+            path: configuration.dataDirectory,
+            newNodeID: node ?? NodeID(1),
+            newClusterID: cluster ?? ServiceContext.randomBytes(16),
+            expectedNode: node,
+            expectedCluster: cluster
+        )
     }
 
     /// A port that nobody has now. Chosen before anything else, since a founding cluster records its members'

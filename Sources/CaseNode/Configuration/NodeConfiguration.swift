@@ -17,6 +17,26 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var keyPath = ""
     /// Roots that client certificates are checked against; empty asks for none.
     public var clientRootsPath = ""
+    /// This node's id; 0: what the data directory says, or 1 for a new cluster of one node.
+    public var nodeID = 0
+    /// The nodes that found the cluster together, this one among them; empty: this one alone, without peers.
+    public var initialMembers: [InitialMember] = []
+    /// Tells clusters apart: nodes and certificates of another name are refused.
+    public var clusterToken = "casecluster"
+    /// The address that other nodes reach it at; empty: `listenHost`.
+    public var peerListenHost = ""
+    /// The port that other nodes reach it at; 0: the one that `initialMembers` names for this node.
+    public var peerListenPort = 0
+    /// `host:port` that clients are told; empty: `listenHost` and `listenPort`.
+    public var advertise = ""
+    /// PEM file; names this node (`PeerName`). Needed for peers unless everything is plain text on loopback.
+    public var peerCertificatePath = ""
+    /// The peer certificate's key.
+    public var peerKeyPath = ""
+    /// Roots that other nodes' certificates are checked against.
+    public var peerRootsPath = ""
+    /// A file with the first admin's token; empty: the founding node makes one.
+    public var adminTokenPath = ""
     /// Shards of a new cluster; fixed from then on.
     public var shardCount = 16
     /// Size of a log segment in bytes.
@@ -119,6 +139,7 @@ extension NodeOption {
             1...ShardID.countMax,
             "shards of a new cluster; fixed from then on"
         ),
+    ] + cluster + [
         number(
             "log-segment-bytes",
             "bytes",
@@ -171,9 +192,9 @@ extension NodeOption {
         ),
     ]
 
-    private typealias Path<Value> = WritableKeyPath<NodeConfiguration, Value> & Sendable
+    typealias Path<Value> = WritableKeyPath<NodeConfiguration, Value> & Sendable
 
-    private static func text(
+    static func text(
         _ name: String,
         _ unit: String,
         _ path: Path<String>,
@@ -185,7 +206,7 @@ extension NodeOption {
         }
     }
 
-    private static func number(
+    static func number(
         _ name: String,
         _ unit: String,
         _ path: Path<Int>,
@@ -201,7 +222,7 @@ extension NodeOption {
         }
     }
 
-    private static func flag(_ name: String, _ path: Path<Bool>, _ help: String) -> NodeOption {
+    static func flag(_ name: String, _ path: Path<Bool>, _ help: String) -> NodeOption {
         NodeOption(
             name: name,
             unit: "true|false",
@@ -236,27 +257,5 @@ extension NodeConfiguration {
             }
         }
         try validate()
-    }
-
-    private func validate() throws(ConfigurationError) {
-        let loopback = ["127.0.0.1", "::1", "localhost"]
-        if plaintext, !loopback.contains(listenHost), !listenHost.hasPrefix("127.") {
-            throw ConfigurationError(
-                option: "plaintext",
-                reason: "is for loopback addresses alone; \(listenHost) needs TLS"
-            )
-        }
-        if plaintext, !certificatePath.isEmpty || !clientRootsPath.isEmpty {
-            throw ConfigurationError(option: "plaintext", reason: "contradicts --certificate")
-        }
-        if certificatePath.isEmpty != keyPath.isEmpty {
-            throw ConfigurationError(
-                option: certificatePath.isEmpty ? "certificate" : "key",
-                reason: "a certificate and its key go together"
-            )
-        }
-        if dataDirectory.isEmpty {
-            throw ConfigurationError(option: "data-directory", reason: "must not be empty")
-        }
     }
 }
