@@ -104,8 +104,10 @@ import Testing
         #expect(option(near) == "peer-certificate")
         #expect(option(near.merging(plain) { $1 }) == nil)
         #expect(option(far.merging(plain) { $1 }) == "plaintext")
-        #expect(option(near.merging(plain) { $1 }.merging(["peer-listen-host": "0.0.0.0"]) { $1 })
-            == "plaintext")
+        #expect(
+            option(near.merging(plain) { $1 }.merging(["peer-listen-host": "0.0.0.0"]) { $1 })
+                == "plaintext"
+        )
         #expect(option(far.merging(Self.peerFiles) { $1 }) == nil)
         #expect(option(near.merging(["node-id": "4"]) { $1 }) == "initial-members")
         #expect(option(["initial-members": Self.three]) == "node-id")
@@ -113,7 +115,9 @@ import Testing
             let files = Self.peerFiles.filter { $0.key != name }
             #expect(option(far.merging(files) { $1 }) == name)
         }
-        let everywhere = far.merging(Self.peerFiles) { $1 }.merging(["listen-host": "0.0.0.0"]) { $1 }
+        let everywhere = far.merging(Self.peerFiles) { $1 }.merging(["listen-host": "0.0.0.0"]) {
+            $1
+        }
         #expect(option(everywhere) == "advertise")
         #expect(option(everywhere.merging(["advertise": "a.example.com:1"]) { $1 }) == nil)
     }

@@ -119,7 +119,7 @@ final class TemporaryDirectory: Sendable {
         directory = nil
         _ = directory
         let (path, cluster) = (temporary.path, [UInt8](repeating: 7, count: 16))
-        func open(_ node: UInt64?, _ cluster: [UInt8]?) throws(DataDirectoryError) {
+        func claim(_ node: UInt64?, _ cluster: [UInt8]?) throws(DataDirectoryError) {
             _ = try DataDirectory(
                 path: path,
                 newNodeID: NodeID(9),
@@ -129,11 +129,11 @@ final class TemporaryDirectory: Sendable {
             )
         }
         let mine = DataDirectoryError.otherNode(path: path, found: NodeID(2), expected: NodeID(3))
-        #expect(throws: mine) { try open(3, cluster) }
+        #expect(throws: mine) { try claim(3, cluster) }
         #expect(throws: DataDirectoryError.otherCluster(path: path)) {
-            try open(2, Array(repeating: 8, count: 16))
+            try claim(2, Array(repeating: 8, count: 16))
         }
-        try open(2, cluster)
-        try open(nil, nil)
+        try claim(2, cluster)
+        try claim(nil, nil)
     }
 }

@@ -102,7 +102,8 @@ import Testing
     private typealias Identity = PeerRig.Identity
 
     /// Sends until the other side has one: what is sent before a link stands is dropped.
-    private func deliver(_ sender: PeerRig, to receiver: PeerRig, commit: UInt64) async -> Message? {
+    private func deliver(_ sender: PeerRig, to receiver: PeerRig, commit: UInt64) async -> Message?
+    {
         let ticking = Task {
             while !Task.isCancelled {
                 sender.send(to: receiver.identity.node, commit: commit)
@@ -152,7 +153,12 @@ import Testing
         let authority = try PeerAuthority()
         let two = try await PeerRig.start(try authority.identity(2)) { $0 != NodeID(5) }
         let plain = try await PeerRig.start(Identity(node: 2))
-        func refusal(_ identity: Identity, from: UInt64, cluster: UInt8 = 7, to: UInt64 = 2) async throws
+        func refusal(
+            _ identity: Identity,
+            from: UInt64,
+            cluster: UInt8 = 7,
+            to: UInt64 = 2
+        ) async throws
             -> RPCStatusCode?
         {
             let isTLS = identity.client != nil
@@ -236,7 +242,10 @@ import Testing
             from: NodeID(1),
             to: NodeID(2),
             term: Term(1),
-            snapshot: Snapshot(id: id, configuration: Configuration(voters: [NodeID(1), NodeID(2)]))
+            snapshot: Snapshot(
+                id: id,
+                configuration: Configuration(voters: [NodeID(1), NodeID(2)])
+            )
         )
         func send(_ path: String) async -> Bool {
             await withCheckedContinuation { continuation in

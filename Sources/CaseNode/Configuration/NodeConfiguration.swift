@@ -109,88 +109,103 @@ public struct NodeOption: Sendable {
 
 extension NodeOption {
     /// All options, in the order of the help page.
-    public static let all: [NodeOption] = [
-        text("data-directory", "path", \.dataDirectory, "where the node keeps everything"),
-        text(
-            "listen-host",
-            "address",
-            \.listenHost,
-            "the address that clients reach it at; 0.0.0.0 for all"
-        ),
-        number("listen-port", "port", \.listenPort, 0...65_535, "0 takes a free one and prints it"),
-        flag("plaintext", \.plaintext, "no TLS; only on a loopback address"),
-        text(
-            "certificate",
-            "PEM file",
-            \.certificatePath,
-            "the node's certificate; empty: the node makes its own in <data>/tls"
-        ),
-        text("key", "PEM file", \.keyPath, "the certificate's key"),
-        text(
-            "client-roots",
-            "PEM file",
-            \.clientRootsPath,
-            "ask clients for certificates that these roots signed"
-        ),
-        number(
-            "shards",
-            "count",
-            \.shardCount,
-            1...ShardID.countMax,
-            "shards of a new cluster; fixed from then on"
-        ),
-    ] + cluster + [
-        number(
-            "log-segment-bytes",
-            "bytes",
-            \.logSegmentBytes,
-            64 << 10...1 << 30,
-            "size of a segment of the replication log"
-        ),
-        number(
-            "checkpoint-entries",
-            "entries",
-            \.checkpointEntries,
-            16...10_000_000,
-            "entries applied to a shard that start a checkpoint of its SQLite file"
-        ),
-        number(
-            "checkpoint-milliseconds",
-            "milliseconds",
-            \.checkpointMilliseconds,
-            100...86_400_000,
-            "time after which whatever was applied to a shard is checkpointed"
-        ),
-        number(
-            "in-flight-per-shard",
-            "commands",
-            \.inFlightPerShardMax,
-            1...65_536,
-            "commands in flight per shard before clients are told to wait"
-        ),
-        number("store-threads", "threads", \.storeThreads, 1...64, "threads that run SQLite"),
-        number("loop-threads", "threads", \.loopThreads, 1...64, "threads that run event loops"),
-        NodeOption(
-            name: "log-level",
-            unit: "trace|debug|info|notice|warning|error|critical",
-            help: "the least important level that is logged, to standard error",
-            render: { $0.logLevel },
-            apply: { configuration, value in
-                let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-                guard levels.contains(value) else {
-                    return "is none of \(levels.joined(separator: ", "))"
+    public static let all: [NodeOption] =
+        [
+            text("data-directory", "path", \.dataDirectory, "where the node keeps everything"),
+            text(
+                "listen-host",
+                "address",
+                \.listenHost,
+                "the address that clients reach it at; 0.0.0.0 for all"
+            ),
+            number(
+                "listen-port",
+                "port",
+                \.listenPort,
+                0...65_535,
+                "0 takes a free one and prints it"
+            ),
+            flag("plaintext", \.plaintext, "no TLS; only on a loopback address"),
+            text(
+                "certificate",
+                "PEM file",
+                \.certificatePath,
+                "the node's certificate; empty: the node makes its own in <data>/tls"
+            ),
+            text("key", "PEM file", \.keyPath, "the certificate's key"),
+            text(
+                "client-roots",
+                "PEM file",
+                \.clientRootsPath,
+                "ask clients for certificates that these roots signed"
+            ),
+            number(
+                "shards",
+                "count",
+                \.shardCount,
+                1...ShardID.countMax,
+                "shards of a new cluster; fixed from then on"
+            ),
+        ] + cluster + [
+            number(
+                "log-segment-bytes",
+                "bytes",
+                \.logSegmentBytes,
+                64 << 10...1 << 30,
+                "size of a segment of the replication log"
+            ),
+            number(
+                "checkpoint-entries",
+                "entries",
+                \.checkpointEntries,
+                16...10_000_000,
+                "entries applied to a shard that start a checkpoint of its SQLite file"
+            ),
+            number(
+                "checkpoint-milliseconds",
+                "milliseconds",
+                \.checkpointMilliseconds,
+                100...86_400_000,
+                "time after which whatever was applied to a shard is checkpointed"
+            ),
+            number(
+                "in-flight-per-shard",
+                "commands",
+                \.inFlightPerShardMax,
+                1...65_536,
+                "commands in flight per shard before clients are told to wait"
+            ),
+            number("store-threads", "threads", \.storeThreads, 1...64, "threads that run SQLite"),
+            number(
+                "loop-threads",
+                "threads",
+                \.loopThreads,
+                1...64,
+                "threads that run event loops"
+            ),
+            NodeOption(
+                name: "log-level",
+                unit: "trace|debug|info|notice|warning|error|critical",
+                help: "the least important level that is logged, to standard error",
+                render: { $0.logLevel },
+                apply: { configuration, value in
+                    let levels = [
+                        "trace", "debug", "info", "notice", "warning", "error", "critical",
+                    ]
+                    guard levels.contains(value) else {
+                        return "is none of \(levels.joined(separator: ", "))"
+                    }
+                    configuration.logLevel = value
+                    return nil
                 }
-                configuration.logLevel = value
-                return nil
-            }
-        ),
-        text(
-            "phase-report",
-            "path",
-            \.phaseReportPath,
-            "count how often each phase of the log and the checkpoints ran into this file, for crash tests"
-        ),
-    ]
+            ),
+            text(
+                "phase-report",
+                "path",
+                \.phaseReportPath,
+                "count how often each phase of the log and the checkpoints ran into this file, for crash tests"
+            ),
+        ]
 
     typealias Path<Value> = WritableKeyPath<NodeConfiguration, Value> & Sendable
 

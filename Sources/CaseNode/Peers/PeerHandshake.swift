@@ -42,7 +42,10 @@ struct PeerHandshake: Sendable {
     /// Checks the answer of the node that was called; its certificate was checked while connecting.
     func check(answer hello: PBPeerHello, of peer: NodeID) throws(RPCStatus) {
         guard try check(hello) == peer else {
-            throw RPCStatus(.failedPrecondition, "node \(hello.from) answers in node \(peer)'s place")
+            throw RPCStatus(
+                .failedPrecondition,
+                "node \(hello.from) answers in node \(peer)'s place"
+            )
         }
     }
 

@@ -58,7 +58,10 @@ final class SnapshotIntake: Sendable {
             throw RPCStatus(.invalidArgument, "head.message: \(error)")
         }
         guard message.kind == .snapshot, message.from == from, message.to == handshake.node else {
-            throw RPCStatus(.invalidArgument, "head.message: is no snapshot from its sender to here")
+            throw RPCStatus(
+                .invalidArgument,
+                "head.message: is no snapshot from its sender to here"
+            )
         }
         guard let receiver = receivers.receiver(of: GroupID(rawValue: head.group)) else {
             throw RPCStatus(.notFound, "head.group: no replica of \(head.group) here")

@@ -9,8 +9,13 @@ import Synchronization
 /// loop, or from the caller's own when too much waits.
 extension ReplicaHost {
     /// Proposes a command. Only a leader takes it: `.notLeader` says where to ask instead.
-    func propose(_ command: Machine.Command, reply: @escaping CommandReply) {
-        submit(request: .command(command, reply))
+    /// - Parameter deadline: a command that waited for it is not proposed any more.
+    func propose(
+        _ command: Machine.Command,
+        by deadline: NIODeadline? = nil,
+        reply: @escaping CommandReply
+    ) {
+        submit(request: .command(command, by: deadline, reply))
     }
 
     /// Asks for a linearizable read; on nil the store may be read. Only a leader grants it.
