@@ -134,7 +134,7 @@ final class NodeAssembly {
     // MARK: Replicas
 
     /// The system group's replica. `founding` is its membership if this node knows nothing of it yet: of a new
-    /// cluster its first members, of a node that joins one nobody.
+    /// cluster its first members, of a node that joins one nobody; nil for this node alone.
     func makeSystem(
         founding: Configuration? = nil
     ) throws -> ReplicaHost<SystemMachine> {
@@ -147,8 +147,8 @@ final class NodeAssembly {
         )
     }
 
-    /// A replica of each of `count` shards. `founding` says a shard's membership if this node knows nothing of
-    /// the shard yet.
+    /// The shards' replicas, as many as there are shards. `founding` is a shard's membership if this node knows
+    /// nothing of the shard yet.
     func makeShards(
         count: Int,
         founding: (ShardID) -> Configuration? = { _ in nil }

@@ -81,7 +81,9 @@ final class ClusterRig: Sendable {
 
     /// The first admin's token; exactly one node has it.
     func adminToken() throws -> String {
-        let holders = nodes.filter { FileManager.default.fileExists(atPath: $0.node.adminTokenPath) }
+        let holders = nodes.filter {
+            FileManager.default.fileExists(atPath: $0.node.adminTokenPath)
+        }
         #expect(holders.count == 1)
         return try #require(holders.first).adminToken()
     }

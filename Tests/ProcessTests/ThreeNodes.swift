@@ -97,6 +97,16 @@ final class ThreeNodes: Sendable {
         )
     }
 
+    /// Adds a supervisor, who may create and read, and gives its token.
+    func supervisor(_ admin: CaseClient) async throws -> String {
+        var sam = Principal()
+        sam.name = "sam"
+        sam.role = .supervisor
+        sam.teams = ["default"]
+        _ = try await admin.put(sam)
+        return try await admin.issueToken(for: "sam").secret
+    }
+
     /// The index of the node that leads most shards, as the node at `index` knows.
     func leaderOfMost(askedAt index: Int, _ token: String) async throws -> Int {
         let client = try client(token: token, first: index, alone: true)
