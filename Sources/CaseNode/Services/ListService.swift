@@ -17,7 +17,7 @@ struct ListService: Sendable {
 
     @Sendable
     private func list(_ request: PBListRequest, _ reply: MessageReply<PBListResponse>) {
-        cases.answering(reply) { actor throws(WireError) in
+        cases.context.answering(reply) { actor throws(WireError) in
             let query = try query(request, actor)
             cases.context.readAll { _, reader in
                 try reader.list(query)

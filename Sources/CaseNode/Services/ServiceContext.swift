@@ -5,7 +5,6 @@ import ClusterPrimitives
 import CoordinatorCore
 import NIOCore
 import NIOPosix
-import RPC
 import ReplicaDriver
 import SwiftProtobuf
 import Synchronization
@@ -15,19 +14,22 @@ final class ServiceContext: Sendable {
     /// Jobs that may wait for a reader thread; more are refused as overload.
     static let readJobsMax = 16_384
 
-    let shards: [ReplicaHost<ShardMachine>]
-    let system: ReplicaHost<SystemMachine>
+    let node: NodeID
+    let shards: [GroupRoute<ShardMachine>]
+    let system: GroupRoute<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
     private let readJobs = Atomic(0)
 
     init(
-        shards: [ReplicaHost<ShardMachine>],
-        system: ReplicaHost<SystemMachine>,
+        node: NodeID,
+        shards: [GroupRoute<ShardMachine>],
+        system: GroupRoute<SystemMachine>,
         clock: SystemClock,
         readers: NIOThreadPool
     ) {
         precondition(!shards.isEmpty && shards.count <= ShardID.countMax)
+        self.node = node
         self.shards = shards
         self.system = system
         self.clock = clock
@@ -37,30 +39,14 @@ final class ServiceContext: Sendable {
     /// The directory and settings, as of the last applied command of the system group.
     var directory: DirectoryView { DirectoryView(state: system.machine.state) }
 
-    // MARK: Who calls
-
-    /// The caller, or the error to answer.
-    func authenticate(_ context: RPCContext) throws(WireError) -> Actor {
-        guard let header = context.metadata["authorization"] else { throw .unauthenticated }
-        let prefix = "Bearer "
-        guard header.count > prefix.count, header.prefix(prefix.count).lowercased() == "bearer "
-        else { throw .unauthenticated }
-        let hash = SHA256Digest(hashing: Array(header.utf8.dropFirst(prefix.utf8.count)))
-        guard var actor = system.machine.state.authenticate(tokenHash: hash, at: clock.now()) else {
-            throw .unauthenticated
-        }
-        actor.origin = context.peer.address
-        return actor
-    }
-
     // MARK: Where a command goes
 
-    func shard(of scope: IdempotencyScope) -> ReplicaHost<ShardMachine> {
+    func shard(of scope: IdempotencyScope) -> GroupRoute<ShardMachine> {
         shards[Int(scope.digest.prefix64 % UInt64(shards.count))]
     }
 
     /// Nil for an id whose shard this cluster does not have.
-    func shard(of id: CaseID) -> ReplicaHost<ShardMachine>? {
+    func shard(of id: CaseID) -> GroupRoute<ShardMachine>? {
         let position = Int(id.shard.rawValue)
         return position < shards.count ? shards[position] : nil
     }
@@ -130,12 +116,12 @@ final class ServiceContext: Sendable {
 
     /// Runs a read on a reader thread once it is linearizable for the shard, and answers with its result.
     func read<Value: Sendable>(
-        _ shard: ReplicaHost<ShardMachine>,
+        _ shard: GroupRoute<ShardMachine>,
         _ body: @escaping @Sendable (ShardReader) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
         shard.read { [self] failure in
-            if let failure { return reply(.failure(WireError(failure))) }
+            if let failure { return reply(.failure(wireError(failure))) }
             let waiting = readJobs.add(1, ordering: .relaxed).oldValue
             guard waiting < Self.readJobsMax else {
                 readJobs.subtract(1, ordering: .relaxed)
@@ -151,7 +137,7 @@ final class ServiceContext: Sendable {
                 do {
                     reply(
                         .success(
-                            try shard.machine.store.read { reader throws(StoreError) in
+                            try shard.machine.read { reader throws(StoreError) in
                                 try Self.storeErrors { try body(reader) }
                             }.get()
                         )

@@ -11,6 +11,10 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
     case newer(path: String, found: Int, known: Int)
     /// Another process uses it.
     case inUse(path: String)
+    /// Another node's.
+    case otherNode(path: String, found: NodeID, expected: NodeID)
+    /// A node's of another cluster.
+    case otherCluster(path: String)
     /// Its identity can't be read.
     case damaged(path: String, reason: String)
     /// The system said no.
@@ -24,6 +28,10 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
         case .newer(let path, let found, let known):
             "\(path) has data format \(found), this program knows \(known): run a newer casenode"
         case .inUse(let path): "\(path) is in use by another casenode"
+        case .otherNode(let path, let found, let expected):
+            "\(path) is node \(found)'s, and this is node \(expected): give its own directory"
+        case .otherCluster(let path):
+            "\(path) belongs to another cluster than --initial-members and --cluster-token name"
         case .damaged(let path, let reason): "\(path): \(reason)"
         case .io(let path, let reason): "\(path): \(reason)"
         }
@@ -65,9 +73,17 @@ final class DataDirectory: Sendable {
     /// - Parameters:
     ///   - path: made if it is not there.
     ///   - newNodeID: the node's id, if the directory has none yet.
-    ///   - newClusterID: the cluster's, 16 random bytes, if the directory has none yet.
-    /// - Throws: before anything is changed where the directory is foreign, newer, damaged or in use.
-    init(path: String, newNodeID: NodeID, newClusterID: [UInt8]) throws(DataDirectoryError) {
+    ///   - newClusterID: the cluster's, 16 bytes, if the directory has none yet.
+    ///   - expectedNode: who it must belong to if it has an owner; nil for whoever it is.
+    ///   - expectedCluster: likewise.
+    /// - Throws: before anything is changed where the directory is foreign, newer, another's, damaged or in use.
+    init(
+        path: String,
+        newNodeID: NodeID,
+        newClusterID: [UInt8],
+        expectedNode: NodeID? = nil,
+        expectedCluster: [UInt8]? = nil
+    ) throws(DataDirectoryError) {
         precondition(newClusterID.count == 16)
         self.path = path
         try Self.makeDirectoryDurably(path)
@@ -76,6 +92,12 @@ final class DataDirectory: Sendable {
         lock = Mutex(try Self.takeLock(path))
         if access(identityPath, F_OK) == 0 {
             let identity = try Self.readIdentity(identityPath)
+            if let expectedCluster, identity.cluster != expectedCluster {
+                throw .otherCluster(path: path)
+            }
+            if let expectedNode, identity.node != expectedNode {
+                throw .otherNode(path: path, found: identity.node, expected: expectedNode)
+            }
             nodeID = identity.node
             clusterID = identity.cluster
             isNew = false

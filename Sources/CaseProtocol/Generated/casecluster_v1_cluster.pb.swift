@@ -45,8 +45,11 @@ public nonisolated struct PBNodeStatus: Sendable {
   /// Where clients reach it.
   public var address: String = String()
 
-  /// Heard from within the last seconds.
+  /// Heard from within the last seconds, by the answering node.
   public var alive: Bool = false
+
+  /// Where other nodes reach it.
+  public var peerAddress: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -305,7 +308,7 @@ nonisolated extension PBStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension PBNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeStatus"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}address\0\u{1}alive\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}address\0\u{1}alive\0\u{3}peer_address\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -316,6 +319,7 @@ nonisolated extension PBNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.nodeID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.address) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.alive) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.peerAddress) }()
       default: break
       }
     }
@@ -331,6 +335,9 @@ nonisolated extension PBNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.alive != false {
       try visitor.visitSingularBoolField(value: self.alive, fieldNumber: 3)
     }
+    if !self.peerAddress.isEmpty {
+      try visitor.visitSingularStringField(value: self.peerAddress, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -338,6 +345,7 @@ nonisolated extension PBNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.nodeID != rhs.nodeID {return false}
     if lhs.address != rhs.address {return false}
     if lhs.alive != rhs.alive {return false}
+    if lhs.peerAddress != rhs.peerAddress {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
