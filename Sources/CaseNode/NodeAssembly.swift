@@ -133,8 +133,8 @@ final class NodeAssembly {
 
     // MARK: Replicas
 
-    /// - Parameter founding: the system group's membership if this node knows nothing of it yet: of a new
-    ///   cluster its first members, of a node that joins one nobody.
+    /// The system group's replica. `founding` is its membership if this node knows nothing of it yet: of a new
+    /// cluster its first members, of a node that joins one nobody; nil for this node alone.
     func makeSystem(
         founding: Configuration? = nil
     ) throws -> ReplicaHost<SystemMachine> {
@@ -147,9 +147,8 @@ final class NodeAssembly {
         )
     }
 
-    /// - Parameters:
-    ///   - count: how many there are.
-    ///   - founding: a shard's membership if this node knows nothing of the shard yet.
+    /// The shards' replicas, as many as there are shards. `founding` is a shard's membership if this node knows
+    /// nothing of the shard yet.
     func makeShards(
         count: Int,
         founding: (ShardID) -> Configuration? = { _ in nil }

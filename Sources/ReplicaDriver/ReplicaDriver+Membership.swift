@@ -58,8 +58,8 @@ extension ReplicaDriver {
 }
 
 extension MemoryLog {
-    /// The log as a replica begins with: of a group whose membership has changed without its first entry.
-    /// - Parameter hasChanged: the store keeps a membership, that is, a change was applied.
+    /// The log that a replica begins with: of a group whose membership has changed (the store keeps one)
+    /// without its first entry.
     public func asRecovered(applied: LogIndex, hasChanged: Bool) -> MemoryLog {
         guard hasChanged, base.index == .zero, applied >= LogIndex(1) else { return self }
         var log = self
