@@ -38,6 +38,8 @@ public final class Node: Service, Sendable {
     private let log: LogWriter
     private let lanes: [SerialLane]
     private let checkpointLane: SerialLane
+    private let snapshotLane: SerialLane
+    private let ticker: ReplicaTicker
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
     private let server: RPCServer
@@ -96,11 +98,13 @@ public final class Node: Service, Sendable {
         log = parts.log
         lanes = parts.lanes
         checkpointLane = parts.checkpointLane
+        snapshotLane = parts.snapshotLane
+        ticker = parts.ticker
         phases = parts.phases
         adminTokenPath = directory.adminTokenPath
         let startedAt = SystemClock.monotonicMilliseconds()
         let system = try parts.makeSystem()
-        system.start(campaign: true)
+        system.start()
         try await Founding(parts: parts, system: system).run()
         let shards = try parts.makeShards(count: system.machine.state.shardCount)
         context = ServiceContext(
@@ -116,7 +120,7 @@ public final class Node: Service, Sendable {
         }
         for shard in shards {
             shard.machine.listen(watch)
-            shard.start(campaign: true)
+            shard.start()
         }
         var router = RPCRouter()
         let cases = CasesService(context: context)
@@ -184,9 +188,11 @@ public final class Node: Service, Sendable {
         await server.drain(within: .seconds(Self.drainSeconds))
         for shard in context.shards { shard.stop() }
         context.system.stop()
+        ticker.stop()
         do {
             for lane in lanes { lane.close() }
             checkpointLane.close()
+            snapshotLane.close()
             log.close()
             try await readers.shutdownGracefully()
             for shard in context.shards { try shard.machine.close() }

@@ -12,26 +12,6 @@ import ReplicaDriver
 import ReplicationLog
 import Synchronization
 
-/// Log and store contradict each other: something that was synced is gone. Never started.
-public enum RecoveryError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A store holds entries that the log, which every entry passes through first, does not have.
-    case storeAheadOfLog(group: String, applied: UInt64, lastIndex: UInt64)
-    /// The log no longer has what the store has yet to apply.
-    case logStartsAfterStore(group: String, applied: UInt64, firstIndex: UInt64)
-
-    /// For people.
-    public var description: String {
-        switch self {
-        case .storeAheadOfLog(let group, let applied, let last):
-            "\(group): the store has applied entry \(applied), but the log ends at \(last): "
-                + "the log has lost what it had synced. The node must not start; restore it from a backup."
-        case .logStartsAfterStore(let group, let applied, let first):
-            "\(group): the store has applied entry \(applied), but the log begins at \(first): "
-                + "the store has lost what it had synced. The node must not start; restore it from a backup."
-        }
-    }
-}
-
 /// The parts of a node, opened and recovered, not yet running.
 final class NodeAssembly {
     let configuration: NodeConfiguration
@@ -43,9 +23,12 @@ final class NodeAssembly {
     let clock: SystemClock
     let lanes: [SerialLane]
     let checkpointLane = SerialLane(name: "checkpoint")
+    let snapshotLane = SerialLane(name: "snapshot")
+    let ticker: ReplicaTicker
+    /// What carries the replicas' messages. Set before replicas are made.
+    var peers: any PeerTransport = NoPeers()
     let phases: PhaseReport?
-    private let rawLog: ReplicationLog
-    private let recovered: RecoveredLog
+    private let recovery: ReplicaRecovery
     private let systemStore: SystemStore
     private let systemMachine: SystemMachine
     private let onFailure: @Sendable (any Error) -> Void
@@ -80,8 +63,6 @@ final class NodeAssembly {
                 ]
             )
         }
-        rawLog = log
-        self.recovered = recovered
         let onFailure: @Sendable (any Error) -> Void = { error in
             // Nothing may be answered after a failed write: leave at once, without unwinding.
             logger.critical(
@@ -100,13 +81,15 @@ final class NodeAssembly {
                 logger.notice("the disk has room again: writes go on")
             }
         }
-        systemStore = try SystemStore(
-            at: StoreLocation(directory: directory.storePath, name: "system")
-        )
+        recovery = ReplicaRecovery(node: directory.nodeID, recovered: recovered, log: self.log)
+        let systemLocation = StoreLocation(directory: directory.storePath, name: "system")
+        try recovery.finishInstallation(of: .system, at: systemLocation, .system)
+        systemStore = try SystemStore(at: systemLocation)
         systemMachine = try SystemMachine(store: systemStore)
         clock = SystemClock(floor: systemMachine.time)
         lanes = (0..<configuration.storeThreads).map { SerialLane(name: "store-\($0)") }
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopThreads)
+        ticker = ReplicaTicker(eventLoop: group.next())
         readers = NIOThreadPool(numberOfThreads: max(2, configuration.storeThreads))
         readers.start()
     }
@@ -114,8 +97,10 @@ final class NodeAssembly {
     /// Closes what was opened for a node that does not come to run.
     func abandon() async {
         do {
+            ticker.stop()
             for lane in lanes { lane.close() }
             checkpointLane.close()
+            snapshotLane.close()
             log.close()
             try await readers.shutdownGracefully()
             try await group.shutdownGracefully()
@@ -139,48 +124,84 @@ final class NodeAssembly {
 
     // MARK: Replicas
 
-    func makeSystem() throws -> ReplicaHost<SystemMachine> {
-        try makeHost(group: .system, machine: systemMachine, position: 0)
+    /// - Parameter founding: the system group's membership if this node knows nothing of it yet: of a new
+    ///   cluster its first members, of a node that joins one nobody.
+    func makeSystem(
+        founding: Configuration? = nil
+    ) throws -> ReplicaHost<SystemMachine> {
+        try makeHost(
+            group: .system,
+            machine: systemMachine,
+            position: 0,
+            founding: founding,
+            limits: limits(groups: 1)
+        )
     }
 
-    func makeShards(count: Int) throws -> [ReplicaHost<ShardMachine>] {
+    /// - Parameters:
+    ///   - count: how many there are.
+    ///   - founding: a shard's membership if this node knows nothing of the shard yet.
+    func makeShards(
+        count: Int,
+        founding: (ShardID) -> Configuration? = { _ in nil }
+    ) throws -> [ReplicaHost<ShardMachine>] {
         try (0..<count).map { position in
             let shard = ShardID(UInt16(position))
-            let store = try ShardStore(
-                at: StoreLocation(
-                    directory: directory.storePath,
-                    name: directory.shardStoreName(shard)
-                ),
-                shard: shard
+            let location = StoreLocation(
+                directory: directory.storePath,
+                name: directory.shardStoreName(shard)
             )
+            let group = GroupID(shard: shard)
+            try recovery.finishInstallation(of: group, at: location, .shard(shard))
+            let store = try ShardStore(at: location, shard: shard)
             return try makeHost(
-                group: GroupID(shard: shard),
+                group: group,
                 machine: ShardMachine(store: store),
-                position: position
+                position: position,
+                founding: founding(shard),
+                limits: limits(groups: count + 1)
             )
         }
     }
 
+    private func limits(groups: Int) -> DriverLimits {
+        var limits = DriverLimits()
+        limits.proposalsMax = configuration.inFlightPerShardMax
+        limits.payloadBytesMax =
+            Self.logConfiguration(segmentBytes: configuration.logSegmentBytes).recordBytesMax
+        limits.retainedBytes = min(limits.retainedBytes, Self.retainedBytesMax / groups)
+        limits.heldBytesMax = 4 * limits.retainedBytes
+        return limits
+    }
+
+    /// Bytes of payload that all replicas together keep in memory for followers that lag: 256 MiB.
+    private static let retainedBytesMax = 256 << 20
+
     private func makeHost<Machine: StateMachine>(
         group id: GroupID,
         machine: Machine,
-        position: Int
+        position: Int,
+        founding: Configuration?,
+        limits: DriverLimits
     ) throws -> ReplicaHost<Machine> {
         var settings = RaftConfiguration(
             id: directory.nodeID,
             group: id,
             seed: ServiceContext.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
         )
-        // One write of a group at a time: the next gathers meanwhile, and its receipt is unmistakable.
+        settings.electionTicks = ReplicaTicker.electionTicks
+        settings.heartbeatTicks = ReplicaTicker.heartbeatTicks
+        // One write of a group at a time: see the module's notes, Writes of one group.
         settings.asyncStorageWrites = false
-        var limits = DriverLimits()
-        limits.proposalsMax = configuration.inFlightPerShardMax
-        limits.payloadBytesMax =
-            Self.logConfiguration(segmentBytes: configuration.logSegmentBytes).recordBytesMax
-        return try ReplicaHost(
+        let host = try ReplicaHost(
             settings: settings,
             limits: limits,
-            recovered: try tail(of: id, applied: machine.applied),
+            recovered: try recovery.start(
+                of: id,
+                applied: machine.applied,
+                membership: machine.file?.membership ?? [],
+                founding: founding ?? Configuration(voters: [directory.nodeID])
+            ),
             machine: machine,
             environment: ReplicaHost<Machine>.Environment(
                 eventLoop: group.next(),
@@ -188,6 +209,8 @@ final class NodeAssembly {
                 log: log,
                 storeLane: lanes[position % lanes.count],
                 checkpointLane: checkpointLane,
+                snapshotLane: snapshotLane,
+                peers: peers,
                 checkpointEntries: configuration.checkpointEntries,
                 checkpointMilliseconds: configuration.checkpointMilliseconds,
                 phases: phases,
@@ -195,55 +218,7 @@ final class NodeAssembly {
             ),
             onLeadership: { _ in }
         )
+        ticker.add(host)
+        return host
     }
-
-    /// What the log holds behind the store, in memory; checked against the store.
-    private func tail(
-        of id: GroupID,
-        applied: SnapshotID
-    ) throws -> (log: MemoryLog, hardState: HardState) {
-        let membership = Configuration(voters: [directory.nodeID])
-        guard let found = recovered[id] else {
-            guard applied.index == .zero else {
-                throw RecoveryError.storeAheadOfLog(
-                    group: "\(id)",
-                    applied: applied.index.rawValue,
-                    lastIndex: 0
-                )
-            }
-            return (MemoryLog(configuration: membership), HardState())
-        }
-        guard applied.index <= found.last.index else {
-            throw RecoveryError.storeAheadOfLog(
-                group: "\(id)",
-                applied: applied.index.rawValue,
-                lastIndex: found.last.index.rawValue
-            )
-        }
-        guard found.base.index <= applied.index else {
-            throw RecoveryError.logStartsAfterStore(
-                group: "\(id)",
-                applied: applied.index.rawValue,
-                firstIndex: found.base.index.next.rawValue
-            )
-        }
-        var memory = MemoryLog(base: found.base, configuration: membership)
-        var next = found.base.index.next
-        while next <= found.last.index {
-            let page = try rawLog.entries(
-                id,
-                from: next,
-                through: found.last.index,
-                bytesMax: Self.recoveryPageBytes
-            )
-            guard let last = page.last else { break }
-            memory.append(page)
-            next = last.index.next
-        }
-        precondition(memory.last == found.last, "the log gives all entries that it names")
-        return (memory, found.hardState)
-    }
-
-    /// Bytes read from the log at once during recovery.
-    private static let recoveryPageBytes = 4 << 20
 }

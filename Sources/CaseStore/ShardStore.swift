@@ -17,6 +17,7 @@ public final class ShardStore: Sendable {
     let file: DatabaseFile
     private let published: Mutex<ShardState>
     private let writer: WriterBox
+    private let retention: Retention
 
     /// Opens the shard's file, or makes it.
     /// - Throws: `.foreignFile`, `.wrongShard`, `.newerFormat`: the file was left alone; input and output errors.
@@ -40,6 +41,7 @@ public final class ShardStore: Sendable {
         retention: Retention
     ) throws(StoreError) {
         self.shard = shard
+        self.retention = retention
         file = try DatabaseFile(
             location,
             format: ShardSchema.format,
@@ -65,6 +67,19 @@ public final class ShardStore: Sendable {
             guard found == shard else { throw .wrongShard(expected: shard, found: found) }
             return state
         }
+    }
+
+    /// Where its file is.
+    public var location: StoreLocation { file.location }
+
+    /// Opens the file that stands in this one's place, with the same settings. This one is closed.
+    public func reopened() throws(StoreError) -> ShardStore {
+        try ShardStore(
+            at: location,
+            shard: shard,
+            configuration: file.configuration,
+            retention: retention
+        )
     }
 
     /// What the shard knows of itself, after the last batch that was committed.

@@ -91,6 +91,14 @@ public final class SystemStore: Sendable {
         published = Mutex(try file.read { db throws(StoreError) in try Self.loadState(db) })
     }
 
+    /// Where its file is.
+    public var location: StoreLocation { file.location }
+
+    /// Opens the file that stands in this one's place, with the same settings. This one is closed.
+    public func reopened() throws(StoreError) -> SystemStore {
+        try SystemStore(at: location, configuration: file.configuration)
+    }
+
     /// How far it has come, after the last batch that was committed.
     public var state: SystemStoreState { published.withLock { $0 } }
     /// The last log entry that is in the records.
@@ -203,8 +211,7 @@ public final class SystemStore: Sendable {
     /// Copies the file, as one snapshot of it, to a place where there is none.
     public func snapshot(to destination: StoreLocation) throws(StoreError) -> SnapshotInfo {
         try file.copy(to: destination) { db throws(StoreError) in
-            let state = try Self.loadState(db)
-            return SnapshotInfo(index: state.appliedIndex, term: state.appliedTerm)
+            SnapshotInfo(try Self.loadState(db))
         }
     }
 

@@ -43,6 +43,9 @@ public struct RaftStatus: Sendable {
 }
 
 extension RaftCore {
+    /// A received snapshot that has not been reported as installed; nil if there is none.
+    public var snapshotUnderWay: SnapshotID? { log.unstable.snapshot?.id }
+
     /// What the replica looks like now.
     public var status: RaftStatus {
         RaftStatus(

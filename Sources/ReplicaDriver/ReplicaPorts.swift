@@ -9,7 +9,7 @@ public struct ReplicaWrite: Sendable {
     public var hardState: HardState?
     /// Replace whatever the log holds from the first one's index on.
     public var entries: [Entry]
-    /// A snapshot that the log begins behind from now on; nil if none came.
+    /// A snapshot that the log begins behind from now on; nil if none came. `entries` follow it.
     public var snapshot: Snapshot?
     /// The core waits for a receipt of exactly this write.
     public var needsReceipt: Bool
@@ -36,11 +36,15 @@ public struct DeliveredEntry<Ticket: Sendable>: Sendable {
     public var entry: Entry
     /// The proposer, if it was proposed here in this entry's term.
     public var ticket: Ticket?
+    /// The membership from here on, for the store to keep with its applied index; nil where the entry is no
+    /// change of it.
+    public var configuration: Configuration?
 
     /// Puts an entry together.
-    public init(entry: Entry, ticket: Ticket?) {
+    public init(entry: Entry, ticket: Ticket?, configuration: Configuration? = nil) {
         self.entry = entry
         self.ticket = ticket
+        self.configuration = configuration
     }
 }
 
@@ -54,6 +58,9 @@ public enum ReplicaFailure: Error, Equatable, Sendable {
     case tooLarge(bytes: Int, limit: Int)
     /// The disk is full; surely not proposed. Retry when there is room.
     case diskFull
+    /// The change of the membership does not fit now, for the reason given; it has no effect. Look at the
+    /// configuration before retrying.
+    case unfitChange(String)
     /// Proposed, and then another leader came: it may or may not be carried out. Retry with the same key.
     case outcomeUnknown
     /// The node stops; a proposal may or may not be carried out.
@@ -63,22 +70,45 @@ public enum ReplicaFailure: Error, Equatable, Sendable {
 /// What a replica's effects are performed on. The server's ports hop to the log's and the store's threads;
 /// a simulator's put them on a queue of events.
 ///
-/// Contract: each call returns at once. `write` and `apply` are answered later, in the order given, by
-/// `ReplicaDriver.persisted` and `ReplicaDriver.applied`.
+/// Contract: each call returns at once. What is to be answered is answered later, by the driver's input of
+/// the name given; `write` and `apply` in the order given.
 public protocol ReplicaPorts<Ticket> {
     /// Names whoever waits for a proposal or a read.
     associatedtype Ticket: Sendable
 
-    /// Makes durable; answered by `persisted`.
+    /// Makes durable; answered by `persisted` if a receipt is needed.
+    ///
+    /// With a snapshot, the receipt says more: that the log durably names the snapshot (and its
+    /// configuration), and that it has then taken the store's place, behind everything that was given to
+    /// `apply` before.
     func write(_ write: ReplicaWrite)
+
     /// Applies, and answers the tickets after the transaction; answered by `applied`.
     func apply(_ entries: [DeliveredEntry<Ticket>])
-    /// Sends to peers; may lose, delay, repeat.
+
+    /// Sends to peers; may lose, delay, repeat. None of them is a snapshot.
     func send(_ messages: [Message])
-    /// A linearizable read may look at the store now: all these tickets at once.
+
+    /// Copies the store as it is now, its configuration with it; answered once by `snapshotMade`. Asked for
+    /// again only after that. Of two copies of one index the ports keep one.
+    func makeSnapshot()
+
+    /// Sends a message of kind `snapshot` and the copy that it names; answered once by `snapshotSent`.
+    func sendSnapshot(_ message: Message)
+
+    /// Nobody needs that copy any more: it may be removed. Never while it is being sent.
+    func dropSnapshot(_ id: SnapshotID)
+
+    /// A linearizable read may look at the store now: all these tickets at once. Also: the store has reached
+    /// the index that was waited for.
     func readable(_ tickets: [Ticket])
+
+    /// A linearizable read may look at any replica's store that has applied `index`.
+    func readIndexKnown(_ tickets: [Ticket], _ index: LogIndex)
+
     /// A proposal or read ended without a result.
     func failed(_ ticket: Ticket, _ failure: ReplicaFailure)
+
     /// Leadership or the known leader changed.
     func leadershipChanged(_ leadership: Leadership)
 }

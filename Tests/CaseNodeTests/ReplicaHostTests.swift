@@ -40,14 +40,16 @@ private final class EchoMachine: StateMachine {
         return writer.bytes
     }
 
-    func apply(_ entries: [Entry]) throws -> [LogIndex?] {
+    var file: (any MachineFile)? { nil }
+
+    func apply(_ entries: [MachineEntry]) throws -> [LogIndex?] {
         try state.withLock { state in
             switch state.fault {
             case .none: break
             case .diskFull: throw StoreError.diskFull
             case .broken: throw StoreError.corrupt(detail: "as told")
             }
-            return try entries.map { entry in
+            return try entries.map(\.entry).map { entry in
                 precondition(entry.index == state.applied.index.next, "entries leave a gap")
                 state.applied = SnapshotID(index: entry.index, term: entry.term)
                 guard !entry.payload.isEmpty else { return nil }
@@ -74,6 +76,7 @@ private final class EchoMachine: StateMachine {
         let machine = EchoMachine()
         let lane = SerialLane(name: "store")
         let checkpoints = SerialLane(name: "checkpoint")
+        let snapshots = SerialLane(name: "snapshot")
         let log: LogWriter
         let host: Host
         private let failed = FailureCount()
@@ -105,6 +108,7 @@ private final class EchoMachine: StateMachine {
                     log: self.log,
                     storeLane: lane,
                     checkpointLane: checkpoints,
+                    snapshotLane: snapshots,
                     checkpointEntries: checkpointEntries,
                     checkpointMilliseconds: 86_400_000,
                     phases: nil,
@@ -130,6 +134,7 @@ private final class EchoMachine: StateMachine {
             host.stop()
             lane.close()
             checkpoints.close()
+            snapshots.close()
             log.close()
         }
     }
@@ -148,7 +153,7 @@ private final class EchoMachine: StateMachine {
         let rig = try Rig(temporary.path)
         async let outcome = rig.propose()
         async let reading = rig.read()
-        rig.host.start(campaign: true)
+        rig.host.start()
         #expect(await outcome == .success(LogIndex(2)))
         #expect(await reading == nil)
         #expect(rig.host.leadership.isReady && rig.host.leadership.leader == NodeID(1))
@@ -172,7 +177,7 @@ private final class EchoMachine: StateMachine {
         }
         // Nobody has looked yet: what did not fit was refused on this thread.
         #expect(answers.withLock { $0.overloads } == 10)
-        rig.host.start(campaign: true)
+        rig.host.start()
         while case .failure = await rig.propose() {}
         #expect(answers.withLock { $0.results } == Host.waitingMax)
         #expect(answers.withLock { $0.overloads } == count - Host.waitingMax)
@@ -182,7 +187,7 @@ private final class EchoMachine: StateMachine {
 
     @Test func aFullStoreIsTriedAgainAndRefusesMeanwhile() async throws {
         let rig = try Rig(temporary.path)
-        rig.host.start(campaign: true)
+        rig.host.start()
         #expect(await rig.propose() == .success(LogIndex(2)))
         rig.machine.set(.diskFull)
         let first = Locked<Host.Outcome?>(nil)
@@ -207,7 +212,7 @@ private final class EchoMachine: StateMachine {
 
     @Test func aBrokenStoreIsReportedOnceAndLeavesTheOutcomeOpen() async throws {
         let rig = try Rig(temporary.path)
-        rig.host.start(campaign: true)
+        rig.host.start()
         #expect(await rig.propose() == .success(LogIndex(2)))
         rig.machine.set(.broken)
         #expect(await rig.propose() == .failure(.outcomeUnknown))
@@ -219,7 +224,7 @@ private final class EchoMachine: StateMachine {
 
     @Test func afterAStopNothingIsTaken() async throws {
         let rig = try Rig(temporary.path)
-        rig.host.start(campaign: true)
+        rig.host.start()
         #expect(await rig.propose() == .success(LogIndex(2)))
         rig.host.stop()
         #expect(await rig.propose() == .failure(.stopping))
@@ -229,7 +234,7 @@ private final class EchoMachine: StateMachine {
 
     @Test func aClosedLaneLeavesTheOutcomeOpen() async throws {
         let rig = try Rig(temporary.path)
-        rig.host.start(campaign: true)
+        rig.host.start()
         #expect(await rig.propose() == .success(LogIndex(2)))
         rig.lane.close()
         #expect(await rig.propose() == .failure(.outcomeUnknown))
@@ -238,7 +243,7 @@ private final class EchoMachine: StateMachine {
 
     @Test func entriesAndBytesStartCheckpoints() async throws {
         let rig = try Rig(temporary.path, checkpointEntries: 10)
-        rig.host.start(campaign: true)
+        rig.host.start()
         for _ in 0..<30 { _ = await rig.propose() }
         while rig.host.checkpointIndex < LogIndex(10) { _ = await rig.propose() }
         #expect(rig.machine.checkpoints > 0)
@@ -246,7 +251,7 @@ private final class EchoMachine: StateMachine {
         rig.close()
         let second = try TemporaryDirectory()
         let other = try Rig(second.path)
-        other.host.start(campaign: true)
+        other.host.start()
         let large = [UInt8](repeating: 1, count: 30_000)
         var sent = 0
         while other.host.checkpointIndex == .zero, sent < 4 * Host.checkpointBytes {

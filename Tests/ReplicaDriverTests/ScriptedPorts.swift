@@ -10,6 +10,8 @@ final class ScriptedPorts: ReplicaPorts {
         case applied(LogIndex)
         /// The store may be read.
         case readable
+        /// Any store may be read at this index.
+        case index(LogIndex)
         case failed(ReplicaFailure)
     }
 
@@ -18,6 +20,9 @@ final class ScriptedPorts: ReplicaPorts {
     private(set) var sent: [Message] = []
     /// Each ticket's ends; more than one is a fault.
     private(set) var outcomes: [Int: [Outcome]] = [:]
+    private(set) var copiesWanted = 0
+    private(set) var snapshotsSent: [Message] = []
+    private(set) var dropped: [SnapshotID] = []
     private(set) var leaderships: [Leadership] = []
     /// What the log holds on stable storage.
     private(set) var durable = SnapshotID.zero
@@ -34,6 +39,16 @@ final class ScriptedPorts: ReplicaPorts {
     func readable(_ tickets: [Int]) {
         for ticket in tickets { end(ticket, .readable) }
     }
+
+    func readIndexKnown(_ tickets: [Int], _ index: LogIndex) {
+        for ticket in tickets { end(ticket, .index(index)) }
+    }
+
+    func makeSnapshot() { copiesWanted += 1 }
+
+    func sendSnapshot(_ message: Message) { snapshotsSent.append(message) }
+
+    func dropSnapshot(_ id: SnapshotID) { dropped.append(id) }
 
     func failed(_ ticket: Int, _ failure: ReplicaFailure) { end(ticket, .failed(failure)) }
 

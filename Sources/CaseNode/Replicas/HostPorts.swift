@@ -11,20 +11,23 @@ private struct Weak<Target: AnyObject & Sendable>: Sendable {
     init(_ target: Target) { self.target = target }
 }
 
-/// The server's ports: the log's thread, the store's lane.
+/// The server's ports: the log's thread, the store's lane, the links to the peers.
 final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     typealias Ticket = ReplicaHost<Machine>.Ticket
 
     /// How long a store whose disk is full waits before it tries again, in milliseconds.
     static var retryMilliseconds: Int64 { 500 }
 
-    private let host = Mutex<Weak<ReplicaHost<Machine>>?>(nil)
+    private let owner = Mutex<Weak<ReplicaHost<Machine>>?>(nil)
+    private let group: GroupID
     private let log: LogWriter
     private let lane: SerialLane
     private let machine: Machine
+    private let peers: any PeerTransport
     private let eventLoop: any EventLoop
     private let onFailure: @Sendable (any Error) -> Void
     private let queue = Mutex(ApplyQueue())
+    let snapshots: SnapshotTraffic
 
     private struct ApplyQueue {
         var entries: [DeliveredEntry<Ticket>] = []
@@ -40,33 +43,52 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     }
 
     init(
-        log: LogWriter,
-        lane: SerialLane,
+        group: GroupID,
         machine: Machine,
-        eventLoop: any EventLoop,
-        onFailure: @escaping @Sendable (any Error) -> Void
+        environment: ReplicaHost<Machine>.Environment
     ) {
-        self.log = log
-        self.lane = lane
+        self.group = group
         self.machine = machine
-        self.eventLoop = eventLoop
-        self.onFailure = onFailure
+        log = environment.log
+        lane = environment.storeLane
+        peers = environment.peers
+        eventLoop = environment.eventLoop
+        onFailure = environment.onFailure
+        snapshots = SnapshotTraffic(
+            file: machine.file,
+            lane: environment.snapshotLane,
+            onFailure: environment.onFailure
+        )
     }
 
     /// Whose ports these are: who hears of receipts and of what was applied.
-    func serve(_ owner: ReplicaHost<Machine>) { host.withLock { $0 = Weak(owner) } }
+    func serve(_ host: ReplicaHost<Machine>) { owner.withLock { $0 = Weak(host) } }
+
+    private var host: ReplicaHost<Machine>? { owner.withLock { $0?.target } }
 
     /// The store has no room: what is committed waits to be applied, and nothing new should be proposed.
     var isStoreFull: Bool { queue.withLock { $0.isFull } }
 
+    // MARK: The log
+
     func write(_ write: ReplicaWrite) {
         var job = LogWriter.Job(write: write)
-        if write.needsReceipt {
-            let host = host.withLock { $0?.target }
+        let host = self.host
+        if let snapshot = write.snapshot {
+            // Named by the log, durably: from here on the old store is of no use.
+            job.reply = { [self] receipt in
+                lane.submit { [self] in
+                    guard install(snapshot) else { return }
+                    host?.installed(snapshot.id, receipt)
+                }
+            }
+        } else if write.needsReceipt {
             job.reply = { receipt in host?.persisted(receipt) }
         }
         log.submit(job)
     }
+
+    // MARK: The store
 
     func apply(_ entries: [DeliveredEntry<Ticket>]) {
         let mustSchedule = queue.withLock { queue in
@@ -89,24 +111,30 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         guard !isFailed else { return answerUnknown(batch) }
         guard let last = batch.last else { return }
         do {
-            let answers = try machine.apply(batch.map(\.entry))
+            let answers = try machine.apply(
+                batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
+            )
             precondition(answers.count == batch.count, "one answer for each entry")
-            var tickets = 0
-            for (item, answer) in zip(batch, answers) {
-                guard case .command(let reply) = item.ticket else { continue }
-                tickets += 1
-                reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
-            }
+            for (item, answer) in zip(batch, answers) { Self.answer(item, answer) }
             queue.withLock { $0.isFull = false }
             let bytes = batch.reduce(0) { $0 + $1.entry.payload.count }
-            let host = host.withLock { $0?.target }
+            let tickets = batch.count { $0.ticket != nil }
             host?.applied(through: last.entry.index, tickets: tickets, bytes: bytes)
         } catch StoreError.diskFull {
             waitForRoom(batch)
         } catch {
-            queue.withLock { $0.isFailed = true }
+            fail(error)
             answerUnknown(batch)
-            onFailure(error)
+        }
+    }
+
+    private static func answer(_ item: DeliveredEntry<Ticket>, _ answer: Machine.Answer?) {
+        switch item.ticket {
+        case .command(let reply):
+            reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
+        case .change(let reply):
+            reply(item.configuration.map { .success($0) } ?? .failure(.outcomeUnknown))
+        case .read, .readIndex, nil: break
         }
     }
 
@@ -122,15 +150,64 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         }
     }
 
+    private func fail(_ error: any Error) {
+        queue.withLock { $0.isFailed = true }
+        onFailure(error)
+    }
+
     /// What was not applied here is committed, and may be carried out all the same.
     private func answerUnknown(_ batch: [DeliveredEntry<Ticket>]) {
         for item in batch {
-            if case .command(let reply) = item.ticket { reply(.failure(.outcomeUnknown)) }
+            if let ticket = item.ticket { failed(ticket, .outcomeUnknown) }
         }
     }
 
-    /// No peers yet: a group has one voter.
-    func send(_ messages: [Message]) {}
+    /// On the store's lane: puts a received file in the store's place. False if that failed: the node ends.
+    private func install(_ snapshot: Snapshot) -> Bool {
+        // What a full disk held up is in the snapshot.
+        let waiting = queue.withLock { queue in
+            queue.isFull = false
+            return queue.takeAll()
+        }
+        answerUnknown(waiting)
+        if let last = waiting.last {
+            let tickets = waiting.count { $0.ticket != nil }
+            host?.applied(through: last.entry.index, tickets: tickets, bytes: 0)
+        }
+        guard !queue.withLock({ $0.isFailed }) else { return false }
+        do {
+            try snapshots.install(snapshot.id)
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
+    }
+
+    // MARK: Peers
+
+    func send(_ messages: [Message]) { peers.send(messages, group: group) }
+
+    func sendSnapshot(_ message: Message) {
+        guard let id = message.snapshot?.id else { return }
+        let (host, node) = (self.host, message.to)
+        guard let path = snapshots.path(of: id) else {
+            host?.snapshotSent(id, to: node, arrived: false)
+            return
+        }
+        peers.sendSnapshot(message, group: group, path: path) { arrived in
+            host?.snapshotSent(id, to: node, arrived: arrived)
+        }
+    }
+
+    func makeSnapshot() {
+        let host = self.host
+        snapshots.make { info in host?.snapshotMade(info) }
+    }
+
+    func dropSnapshot(_ id: SnapshotID) { snapshots.drop(id) }
+
+    // MARK: Answers
 
     func readable(_ tickets: [Ticket]) {
         for ticket in tickets {
@@ -138,10 +215,18 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         }
     }
 
+    func readIndexKnown(_ tickets: [Ticket], _ index: LogIndex) {
+        for ticket in tickets {
+            if case .readIndex(let reply) = ticket { reply(.success(index)) }
+        }
+    }
+
     func failed(_ ticket: Ticket, _ failure: ReplicaFailure) {
         switch ticket {
         case .command(let reply): reply(.failure(failure))
         case .read(let reply): reply(failure)
+        case .readIndex(let reply): reply(.failure(failure))
+        case .change(let reply): reply(.failure(failure))
         }
     }
 

@@ -26,6 +26,8 @@ final class LogWriter: @unchecked Sendable {
     struct Job: Sendable {
         var write: ReplicaWrite?
         var compact: (group: GroupID, through: LogIndex)?
+        /// The membership that the group of `write` begins with.
+        var founding: Configuration?
         var reply: (@Sendable (StorageReceipt) -> Void)?
     }
 
@@ -99,6 +101,17 @@ final class LogWriter: @unchecked Sendable {
             reply(UInt64(log.segmentCount) * UInt64(log.configuration.segmentBytes))
         }
         if !isTaken { reply(0) }
+    }
+
+    /// Runs `body` on the writer's thread and waits for it: for recovery, which reads beside replicas that run
+    /// already. It must not write.
+    /// - Throws: what `body` throws; `LogError.closed` once the writer was closed.
+    func withLog<Value: Sendable>(
+        _ body: @escaping @Sendable (ReplicationLog) throws -> Value
+    ) throws -> Value {
+        let result = lane.perform { [self] in Result { try body(log) } }
+        guard let result else { throw LogError.closed(directory: "log") }
+        return try result.get()
     }
 
     /// Writes what was given, marks the end, closes the file. Nothing is taken after it.
@@ -188,7 +201,16 @@ final class LogWriter: @unchecked Sendable {
     private func records(of job: Job) -> [LogWrite] {
         var records: [LogWrite] = []
         if let write = job.write {
-            if let snapshot = write.snapshot { records.append(.snapshot(write.group, snapshot.id)) }
+            if let founding = job.founding {
+                records.append(.configuration(write.group, founding.encodedBytes))
+            }
+            if let snapshot = write.snapshot {
+                records.append(.snapshot(write.group, snapshot.id))
+                // What the store keeps says it too, unless none was ever changed.
+                records.append(
+                    .configuration(write.group, snapshot.configuration.encodedBytes)
+                )
+            }
             if !write.entries.isEmpty { records.append(.entries(write.group, write.entries)) }
             // Behind the entries: its commit index may not pass the last one.
             if let state = write.hardState { records.append(.hardState(write.group, state)) }
@@ -197,5 +219,16 @@ final class LogWriter: @unchecked Sendable {
             records.append(.compact(compact.group, through: compact.through))
         }
         return records
+    }
+}
+
+extension LogWriter.Job {
+    /// Puts a group's first membership into the log, in front of everything else of the group. Nobody waits for
+    /// it: the log is durable in order, so whatever of the group is ever found again, this is found before.
+    init(founding: Configuration, of group: GroupID) {
+        self.init(
+            write: ReplicaWrite(group: group, hardState: nil, entries: [], needsReceipt: false),
+            founding: founding
+        )
     }
 }

@@ -5,15 +5,20 @@ import RaftCore
 import Synchronization
 
 /// A shard's state machine: its SQLite file.
-final class ShardMachine: StateMachine {
+final class ShardMachine: StateMachine, MachineFile {
     let shard: ShardID
-    let store: ShardStore
+    private let current: Mutex<ShardStore>
+    /// Held while the file is replaced.
+    private let replacing = Mutex(())
     private let listener: Mutex<(any ShardListener)?> = Mutex(nil)
 
     init(store: ShardStore) {
-        self.store = store
+        current = Mutex(store)
         shard = store.shard
     }
+
+    /// The store as of now. It may be closed a moment later, when a snapshot takes its place: see `read`.
+    var store: ShardStore { current.withLock { $0 } }
 
     /// Who hears of changes, on the store's lane, after the transaction.
     func listen(_ listener: any ShardListener) { self.listener.withLock { $0 = listener } }
@@ -25,16 +30,33 @@ final class ShardMachine: StateMachine {
 
     var time: Timestamp { store.state.shardTime }
 
+    var file: (any MachineFile)? { self }
+
+    /// Reads on one snapshot of the file; once more where the file was replaced meanwhile.
+    func read<Value>(
+        _ body: (ShardReader) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        let store = self.store
+        do {
+            return try store.read(body)
+        } catch {
+            let now = replacing.withLock { _ in self.store }
+            guard now !== store else { throw error }
+            return try now.read(body)
+        }
+    }
+
     func encode(_ command: ShardCommand, at: Timestamp) -> [UInt8] {
         StampedShardCommand(at: at, command: command).encodedBytes
     }
 
-    func apply(_ entries: [Entry]) throws -> [ShardResult?] {
-        let batch = entries.map {
+    func apply(_ entries: [MachineEntry]) throws -> [ShardResult?] {
+        let batch = entries.map { item in
             CaseStore.CommittedEntry(
-                index: $0.index,
-                term: $0.term,
-                payload: $0.kind == .normal ? $0.payload : []
+                index: item.entry.index,
+                term: item.entry.term,
+                payload: item.entry.kind == .normal ? item.entry.payload : [],
+                configuration: item.configuration?.encodedBytes
             )
         }
         let results = try store.apply(batch)
@@ -58,11 +80,48 @@ final class ShardMachine: StateMachine {
     }
 
     func checkpoint() throws -> LogIndex? {
-        let outcome = try store.checkpoint()
-        return outcome.isComplete ? outcome.durableIndex : nil
+        let store = self.store
+        do {
+            let outcome = try store.checkpoint()
+            return outcome.isComplete ? outcome.durableIndex : nil
+        } catch {
+            // Closed under its feet: what took its place is durable already.
+            guard replacing.withLock({ _ in self.store }) === store else { return nil }
+            throw error
+        }
     }
 
     func close() throws { try store.close() }
+}
+
+extension ShardMachine {
+    var installer: SnapshotInstaller {
+        SnapshotInstaller(location: store.location, kind: .shard(shard))
+    }
+
+    var membership: [UInt8] { store.state.configuration }
+
+    func copy(to place: StoreLocation) throws -> SnapshotInfo {
+        let store = self.store
+        do {
+            return try store.snapshot(to: place)
+        } catch {
+            // Replaced meanwhile: another time, of what is there then.
+            guard replacing.withLock({ _ in self.store }) === store else { throw StoreError.busy }
+            throw error
+        }
+    }
+
+    func replace(_ swap: () throws -> Void) throws {
+        try replacing.withLock { _ in
+            let old = store
+            try old.close()
+            try swap()
+            let new = try old.reopened()
+            current.withLock { $0 = new }
+        }
+        listener.withLock { $0 }?.shardChanged(shard)
+    }
 }
 
 /// Hears of a shard's changes on its store's lane; must not block.

@@ -5,27 +5,33 @@ import RaftCore
 import Synchronization
 
 /// The system group's state machine: a value in memory, its rows in an SQLite file of its own.
-final class SystemMachine: StateMachine {
+final class SystemMachine: StateMachine, MachineFile {
     private struct Cell {
         var state: SystemState
         var applied: SnapshotID
     }
 
-    private let store: SystemStore
+    private let current: Mutex<SystemStore>
+    /// Held while the file is replaced.
+    private let replacing = Mutex(())
     private let cell: Mutex<Cell>
     private let listener: Mutex<(@Sendable (SystemState) -> Void)?> = Mutex(nil)
 
     /// Loads all rows.
     init(store: SystemStore) throws {
-        self.store = store
+        current = Mutex(store)
+        cell = Mutex(try Self.load(store))
+    }
+
+    private static func load(_ store: SystemStore) throws -> Cell {
         let image = try store.loadAll()
-        cell = Mutex(
-            Cell(
-                state: try SystemState(records: image.records),
-                applied: SnapshotID(index: image.state.appliedIndex, term: image.state.appliedTerm)
-            )
+        return Cell(
+            state: try SystemState(records: image.records),
+            applied: SnapshotID(index: image.state.appliedIndex, term: image.state.appliedTerm)
         )
     }
+
+    private var store: SystemStore { current.withLock { $0 } }
 
     /// The state as of the last applied command. Any thread; a copy costs a few references.
     var state: SystemState { cell.withLock { $0.state } }
@@ -39,17 +45,20 @@ final class SystemMachine: StateMachine {
 
     var time: Timestamp { cell.withLock { $0.state.now } }
 
+    var file: (any MachineFile)? { self }
+
     func encode(_ command: StampedSystemCommand, at: Timestamp) -> [UInt8] {
         var command = command
         command.at = at
         return command.encodedBytes
     }
 
-    func apply(_ entries: [Entry]) throws -> [SystemResult?] {
+    func apply(_ entries: [MachineEntry]) throws -> [SystemResult?] {
         var (state, applied) = cell.withLock { ($0.state, $0.applied) }
         var answers: [SystemResult?] = []
         var batch: [SystemEntry] = []
-        for entry in entries {
+        for item in entries {
+            let entry = item.entry
             guard entry.index > applied.index else {
                 answers.append(nil)
                 continue
@@ -65,7 +74,12 @@ final class SystemMachine: StateMachine {
                 answers.append(nil)
             }
             batch.append(
-                SystemEntry(index: entry.index, term: entry.term, mutations: mutations)
+                SystemEntry(
+                    index: entry.index,
+                    term: entry.term,
+                    mutations: mutations,
+                    configuration: item.configuration?.encodedBytes
+                )
             )
             applied = SnapshotID(index: entry.index, term: entry.term)
         }
@@ -76,9 +90,49 @@ final class SystemMachine: StateMachine {
     }
 
     func checkpoint() throws -> LogIndex? {
-        let outcome = try store.checkpoint()
-        return outcome.isComplete ? outcome.durableIndex : nil
+        let store = self.store
+        do {
+            let outcome = try store.checkpoint()
+            return outcome.isComplete ? outcome.durableIndex : nil
+        } catch {
+            // Closed under its feet: what took its place is durable already.
+            guard replacing.withLock({ _ in self.store }) === store else { return nil }
+            throw error
+        }
     }
 
     func close() throws { try store.close() }
+}
+
+extension SystemMachine {
+    var installer: SnapshotInstaller {
+        SnapshotInstaller(location: store.location, kind: .system)
+    }
+
+    var membership: [UInt8] { store.state.configuration }
+
+    func copy(to place: StoreLocation) throws -> SnapshotInfo {
+        let store = self.store
+        do {
+            return try store.snapshot(to: place)
+        } catch {
+            // Replaced meanwhile: another time, of what is there then.
+            guard replacing.withLock({ _ in self.store }) === store else { throw StoreError.busy }
+            throw error
+        }
+    }
+
+    func replace(_ swap: () throws -> Void) throws {
+        let state = try replacing.withLock { _ in
+            let old = store
+            try old.close()
+            try swap()
+            let new = try old.reopened()
+            let loaded = try Self.load(new)
+            current.withLock { $0 = new }
+            cell.withLock { $0 = loaded }
+            return loaded.state
+        }
+        listener.withLock { $0 }?(state)
+    }
 }

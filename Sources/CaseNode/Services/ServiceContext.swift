@@ -149,7 +149,7 @@ final class ServiceContext: Sendable {
                 do {
                     reply(
                         .success(
-                            try shard.machine.store.read { reader throws(StoreError) in
+                            try shard.machine.read { reader throws(StoreError) in
                                 try Self.storeErrors { try body(reader) }
                             }.get()
                         )

@@ -102,6 +102,12 @@ extension WireError {
                     $0.retryAfterMs = 1_000
                 }
             )
+        case .unfitChange(let reason):
+            self.init(
+                code: Code.failedPrecondition,
+                kind: "unfit-change",
+                message: "the membership can't be changed so now: \(reason)"
+            )
         case .outcomeUnknown:
             self.init(
                 code: Code.unavailable,

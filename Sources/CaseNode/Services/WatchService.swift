@@ -278,7 +278,7 @@ private final class WatchStream: Sendable {
 
     private func deliver(shard: Int, after position: FeedPosition) throws {
         let actor = try context.authenticate(call.context)
-        let page = try context.shards[shard].machine.store.read { reader throws(StoreError) in
+        let page = try context.shards[shard].machine.read { reader throws(StoreError) in
             try reader.feed(after: position.positions[shard], limit: WatchService.batchMax)
         }
         guard case .items(let items) = page else { throw WireError.feedTooOld }

@@ -38,6 +38,14 @@ final class SerialLane: Sendable {
         return isFirst != nil
     }
 
+    /// Does a job behind those given before, and returns when it is done; nil if the lane is closed. Not on the
+    /// lane itself, and not on an event loop.
+    func perform<Value: Sendable>(_ job: @escaping @Sendable () -> Value) -> Value? {
+        let answer = Answer<Value>()
+        guard submit({ answer.give(job()) }) else { return nil }
+        return answer.wait()
+    }
+
     /// Does what was given, then ends the thread; returns when it has. Not on the lane itself.
     func close() {
         let wasOpen = state.withLock { state in
@@ -64,6 +72,22 @@ final class SerialLane: Sendable {
             if state.withLock({ $0.isClosed && $0.jobs.isEmpty }) { break }
         }
         finished.signal()
+    }
+}
+
+/// One value on its way from a lane to a thread that waits.
+private final class Answer<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let given = Wake()
+
+    func give(_ value: Value) {
+        self.value.withLock { $0 = value }
+        given.signal()
+    }
+
+    func wait() -> Value? {
+        given.wait()
+        return value.withLock { $0 }
     }
 }
 

@@ -7,11 +7,30 @@ public struct SnapshotInfo: Hashable, Sendable {
     public let index: LogIndex
     /// That entry's term.
     public let term: Term
+    /// The membership that it keeps, as the replica encodes it; empty before the first change.
+    public let configuration: [UInt8]
 
     /// Names a snapshot.
-    public init(index: LogIndex, term: Term) {
+    public init(index: LogIndex, term: Term, configuration: [UInt8] = []) {
         self.index = index
         self.term = term
+        self.configuration = configuration
+    }
+
+    init(_ state: ShardState) {
+        self.init(
+            index: state.appliedIndex,
+            term: state.appliedTerm,
+            configuration: state.configuration
+        )
+    }
+
+    init(_ state: SystemStoreState) {
+        self.init(
+            index: state.appliedIndex,
+            term: state.appliedTerm,
+            configuration: state.configuration
+        )
     }
 }
 
@@ -27,7 +46,7 @@ extension ShardStore {
             guard let (found, state) = try StateTable.load(db), found == shard else {
                 throw .corrupt(detail: "a copy holds something else than its shard")
             }
-            return SnapshotInfo(index: state.appliedIndex, term: state.appliedTerm)
+            return SnapshotInfo(state)
         }
     }
 }
@@ -73,14 +92,13 @@ public enum StoreKind: Hashable, Sendable {
     private func contents(of db: Database) throws(StoreError) -> SnapshotInfo {
         switch self {
         case .system:
-            let state = try SystemStore.loadState(db)
-            return SnapshotInfo(index: state.appliedIndex, term: state.appliedTerm)
+            return SnapshotInfo(try SystemStore.loadState(db))
         case .shard(let shard):
             guard let (found, state) = try StateTable.load(db) else {
                 throw .corrupt(detail: "a received snapshot is empty")
             }
             guard found == shard else { throw .wrongShard(expected: shard, found: found) }
-            return SnapshotInfo(index: state.appliedIndex, term: state.appliedTerm)
+            return SnapshotInfo(state)
         }
     }
 }

@@ -32,6 +32,7 @@ public struct SnapshotInstaller: Sendable {
 
     private var incoming: StoreLocation { location.named("\(location.name).incoming") }
     private var preparedPrefix: String { "\(location.name).snapshot-" }
+    private var outgoingPrefix: String { "\(location.name).outgoing-" }
 
     private func prepared(_ info: SnapshotInfo) -> StoreLocation {
         location.named("\(preparedPrefix)\(info.index)-\(info.term)")
@@ -44,16 +45,40 @@ public struct SnapshotInstaller: Sendable {
     }
 
     /// Checks the received file and makes it durable under a name that says what it is.
+    /// - Returns: what it holds: the entry expected, and the membership there.
     /// - Throws: `.foreignFile`, `.wrongShard`, `.newerFormat`, `.corrupt`: ask for the snapshot again; input
     ///   and output errors: stop the node.
-    public func prepare(_ expected: SnapshotInfo) throws(StoreError) {
+    @discardableResult
+    public func prepare(_ expected: SnapshotInfo) throws(StoreError) -> SnapshotInfo {
         try files.syncFile(incoming.path)
         let found = try kind.inspect(incoming)
-        guard found == expected else {
+        guard found.index == expected.index, found.term == expected.term else {
             throw .corrupt(detail: "a snapshot holds entry \(found.index), not \(expected.index)")
         }
         try files.rename(incoming.path, to: prepared(expected).path)
         try files.syncDirectory(location.directory)
+        return found
+    }
+
+    /// Removes a prepared file that turned out to be of no use. Never one that the log names.
+    public func discard(_ info: SnapshotInfo) throws(StoreError) {
+        try removeWithSidecars(prepared(info).path)
+    }
+
+    /// Removes what was received and not prepared.
+    public func abandon() throws(StoreError) { try removeWithSidecars(incoming.path) }
+
+    /// A place for the `number`th copy that this run makes for another node; nothing stands there.
+    public func outgoing(_ number: UInt64) throws(StoreError) -> StoreLocation {
+        let place = location.named("\(outgoingPrefix)\(number)")
+        try removeWithSidecars(place.path)
+        return place
+    }
+
+    /// Removes such a copy.
+    public func removeOutgoing(_ place: StoreLocation) throws(StoreError) {
+        precondition(place.name.hasPrefix(outgoingPrefix), "only copies made for others")
+        try removeWithSidecars(place.path)
     }
 
     /// Puts the prepared file in the store's place. The store is closed, and the log durably names the
@@ -77,7 +102,9 @@ public struct SnapshotInstaller: Sendable {
         for name in try files.names(in: location.directory) {
             if name == wanted {
                 isPrepared = true
-            } else if name.hasPrefix(preparedPrefix) || name.hasPrefix("\(incoming.name).") {
+            } else if name.hasPrefix(preparedPrefix) || name.hasPrefix("\(incoming.name).")
+                || name.hasPrefix(outgoingPrefix)
+            {
                 try files.remove("\(location.directory)/\(name)")
             }
         }

@@ -1,0 +1,197 @@
+import CaseStore
+import ClusterPrimitives
+import NIOCore
+import RaftCore
+import ReplicaDriver
+import Synchronization
+
+/// What happens on the event loop.
+extension ReplicaHost {
+    func drain() {
+        eventLoop.assertInEventLoop()
+        // Not started: everything stays in the inbox, and `start` comes here again.
+        guard var loopState = state.value else { return }
+        let inputs = inbox.withLock { inbox in
+            let inputs = inbox.inputs
+            inbox.inputs = []
+            inbox.requests = 0
+            inbox.messages = 0
+            inbox.isScheduled = false
+            return inputs
+        }
+        // The box must not hold a second reference while the state changes: arrays would be copied.
+        state.value = nil
+        for input in inputs { take(input, &loopState) }
+        loopState.driver.flush()
+        updateLeadership(&loopState)
+        startCheckpointIfDue(&loopState)
+        state.value = loopState
+    }
+
+    private func take(_ input: Input, _ state: inout LoopState) {
+        switch input {
+        case .request(let request): take(request, &state)
+        case .whenApplied(let index, let reply):
+            state.driver.waitUntilApplied(index, ticket: .read(reply))
+        case .persisted(let receipt): state.driver.persisted(receipt)
+        case .applied(let index, let tickets, let bytes):
+            let before = state.driver.appliedIndex
+            state.driver.applied(through: index, tickets: tickets)
+            state.sinceCheckpoint += index.rawValue - before.rawValue
+            state.bytesSinceCheckpoint += bytes
+        case .checkpointed(let index):
+            state.checkpointRuns = false
+            finishCheckpoint(index, &state)
+        case .message(let message): receive(message, &state)
+        case .snapshotReceived(let message, let reply):
+            receiveSnapshot(message, reply, &state)
+        case .installed(let id, let receipt): install(id, receipt, &state)
+        case .snapshotMade(let info): take(copy: info, &state)
+        case .snapshotSent(let id, let node, let arrived):
+            state.driver.snapshotSent(id, to: node, arrived: arrived)
+        case .unreachable(let node): state.driver.reportUnreachable(node)
+        case .transfer(let node, let reply): reply(state.driver.transferLeadership(to: node))
+        case .handOver: state.driver.handOver()
+        case .tick: tick(&state)
+        case .status(let reply): reply(state.driver.status)
+        case .stop: stop(&state)
+        }
+    }
+
+    private func tick(_ state: inout LoopState) {
+        guard !state.isStopped else { return }
+        state.ticksSinceCheckpoint += 1
+        state.driver.tick()
+        guard !state.waiting.isEmpty else { return }
+        state.waitingTicks += 1
+        // With no other voter there is nobody else to ask.
+        if state.waitingTicks >= Self.waitingTicksMax,
+            !state.driver.status.configuration.isSingleVoter
+        {
+            failWaiting(.notLeader(leader: nil), &state)
+        }
+    }
+
+    // MARK: Requests
+
+    private func take(_ request: Request, _ state: inout LoopState) {
+        if let failure = failure(state) { return request.fail(failure) }
+        if state.isReady { perform(request, &state) } else { state.waiting.append(request) }
+    }
+
+    /// Why nothing can be taken now. A replica that is about to lead keeps what comes meanwhile.
+    private func failure(_ state: LoopState) -> ReplicaFailure? {
+        if state.isStopped { return .stopping }
+        if state.isReady { return nil }
+        if let leader = state.driver.currentLeadership.leader, leader != node {
+            return .notLeader(leader: leader)
+        }
+        let count = state.waiting.count
+        return count < Self.waitingMax ? nil : .overloaded(inFlight: count, limit: Self.waitingMax)
+    }
+
+    private func perform(_ request: Request, _ state: inout LoopState) {
+        switch request {
+        case .command(let command, let reply):
+            // Refused before anything else waits behind it. Reads go on.
+            if log.isFull || ports.isStoreFull { return reply(.failure(.diskFull)) }
+            state.lastStamp = max(state.lastStamp, clock.now(), machine.time)
+            let payload = machine.encode(command, at: state.lastStamp)
+            state.driver.propose(payload, ticket: .command(reply))
+        case .read(let reply): state.driver.read(ticket: .read(reply))
+        case .readIndex(let reply): state.driver.readIndex(ticket: .readIndex(reply))
+        case .change(let change, let reply): state.driver.propose(change, ticket: .change(reply))
+        }
+    }
+
+    private func updateLeadership(_ state: inout LoopState) {
+        let now = state.driver.currentLeadership
+        let before = leadershipCell.withLock { cell in
+            defer { cell = now }
+            return cell
+        }
+        if now.isReady, !before.isReady {
+            // Its log may hold later times than the clock shows: the clock goes on from there.
+            clock.raise(to: machine.time)
+        }
+        state.isReady = now.isReady && !state.isStopped
+        if let leader = now.leader, leader != node {
+            failWaiting(.notLeader(leader: leader), &state)
+        }
+        if state.isReady, !state.waiting.isEmpty {
+            for request in takeWaiting(&state) { perform(request, &state) }
+            state.driver.flush()
+        }
+        if now != before { onLeadership(now) }
+    }
+
+    private func stop(_ state: inout LoopState) {
+        state.isStopped = true
+        state.isReady = false
+        failWaiting(.stopping, &state)
+        state.driver.stop()
+    }
+
+    private func takeWaiting(_ state: inout LoopState) -> [Request] {
+        defer {
+            state.waiting = []
+            state.waitingTicks = 0
+        }
+        return state.waiting
+    }
+
+    /// Ends what waited for this replica to lead: it was surely not proposed.
+    private func failWaiting(_ failure: ReplicaFailure, _ state: inout LoopState) {
+        for request in takeWaiting(&state) { request.fail(failure) }
+    }
+
+    // MARK: Peers
+
+    private func receive(_ message: Message, _ state: inout LoopState) {
+        if message.kind == .append || message.kind == .heartbeat {
+            heardAt.withLock { $0 = SystemClock.monotonicMilliseconds() }
+        }
+        state.driver.receive(message)
+    }
+
+    private func receiveSnapshot(
+        _ message: Message,
+        _ reply: @Sendable (Bool) -> Void,
+        _ state: inout LoopState
+    ) {
+        guard let id = message.snapshot?.id else { return reply(false) }
+        heardAt.withLock { $0 = SystemClock.monotonicMilliseconds() }
+        let isWanted = state.driver.receiveSnapshot(message)
+        if !isWanted { ports.snapshots.discard(id) }
+        // It arrived either way; what is held instead, the core has told the leader.
+        reply(true)
+    }
+
+    private func install(
+        _ id: SnapshotID,
+        _ receipt: StorageReceipt,
+        _ state: inout LoopState
+    ) {
+        state.driver.persisted(receipt)
+        // The file that was installed is durable as a whole.
+        state.lastCheckpointIndex = max(state.lastCheckpointIndex, id.index)
+        checkpointIndexCell.withLock { $0 = max($0, id.index) }
+        state.sinceCheckpoint = 0
+        state.bytesSinceCheckpoint = 0
+    }
+
+    private func take(copy info: SnapshotInfo?, _ state: inout LoopState) {
+        guard let info else {
+            return state.driver.snapshotMade(nil, configuration: foundingConfiguration)
+        }
+        do {
+            let kept = try Configuration(stored: info.configuration)
+            state.driver.snapshotMade(
+                SnapshotID(index: info.index, term: info.term),
+                configuration: kept ?? foundingConfiguration
+            )
+        } catch {
+            onFailure(error)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// The limits of one replica's driver. Times are in ticks, whatever the shell lets a tick be.
+public struct DriverLimits: Sendable {
+    /// Proposals made here that have no result yet; more are refused as overload.
+    public var proposalsMax = 4_096
+    /// Bytes of payload gathered for one `flush`; more are refused as overload. A single one always fits.
+    /// As large as the core's uncommitted tail: what is above it would be refused there, all together.
+    public var proposalBytesMax = 64 << 20
+    /// Bytes of one payload; a larger one is refused, because the log takes no such record.
+    public var payloadBytesMax = 2 << 20
+    /// Reads that wait for their round, and as many that wait for the store to be there; more are refused as
+    /// overload.
+    public var readsMax = 8_192
+
+    /// Bytes of payload that the log keeps below the store's checkpoint, so that a follower that was away for
+    /// a moment catches up by the log. A group of one keeps none.
+    public var retainedBytes = 16 << 20
+    /// Entries kept so at most: small ones cost more by their number than by their bytes.
+    public var retainedEntries = 65_536
+    /// Bytes kept so for a member that is there and behind, or that a snapshot is on its way to, before it is
+    /// left to another snapshot. Bounds memory; four times what is kept in any case.
+    public var heldBytesMax = 64 << 20
+
+    /// After so many ticks without a receipt a leader's disk counts as stalled: it hands leadership over,
+    /// since its heartbeats would keep others from taking it while it can acknowledge nothing.
+    public var stalledWriteTicks = 40
+    /// A copy that nobody was sent for so many ticks goes: it takes as much disk as the store.
+    public var snapshotUnusedTicks = 400
+    /// Ticks before a copy that could not be made is asked for again.
+    public var snapshotRetryTicks = 40
+
+    /// The defaults.
+    public init() {}
+}

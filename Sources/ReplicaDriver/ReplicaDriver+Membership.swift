@@ -1,0 +1,69 @@
+import ClusterPrimitives
+import RaftCore
+
+/// Changes of the membership, and who leads.
+extension ReplicaDriver {
+    /// Proposes a change of the membership, now. Its ticket is answered by the store like any proposal's,
+    /// when the change is in force; leaving a joint configuration follows by itself.
+    public mutating func propose(_ change: ConfigurationChange, ticket: Ticket) {
+        guard !isStopped else { return ports.failed(ticket, .stopping) }
+        let inFlight = proposalsInFlight
+        guard inFlight < limits.proposalsMax else {
+            let failure = ReplicaFailure.overloaded(inFlight: inFlight, limit: limits.proposalsMax)
+            return ports.failed(ticket, failure)
+        }
+        proposeGathered()  // What came before keeps its place.
+        if let refusal = raft.step(.proposeConfigurationChange(change)) {
+            return ports.failed(ticket, failure(for: refusal))
+        }
+        let status = raft.status
+        pending.append(Pending(index: status.lastIndex, term: status.term, ticket: ticket))
+    }
+
+    /// Begins to hand leadership to `node`.
+    /// - Returns: nil if it was begun; whether it comes about is seen by who leads.
+    public mutating func transferLeadership(to node: NodeID) -> ReplicaFailure? {
+        guard !isStopped else { return .stopping }
+        guard raft.status.role == .leader else {
+            return .notLeader(leader: leadership.leader)
+        }
+        switch raft.step(.transferLeadership(to: node)) {
+        case nil: return nil
+        case .foreignPeer: return .unfitChange("node \(node) has no vote in \(group)")
+        case let refusal?: return failure(for: refusal)
+        }
+    }
+
+    /// Begins to hand leadership to the voter that is furthest among those that were heard of lately; of
+    /// equals, the one with the lowest id. Does nothing without one, and on a replica that doesn't lead.
+    public mutating func handOver() {
+        let status = raft.status
+        guard status.role == .leader, status.transferee == .none else { return }
+        var best: RaftStatus.MemberProgress?
+        for member in status.progress
+        where member.id != id && !member.progress.isLearner && member.progress.recentActive {
+            if let found = best, found.progress.match >= member.progress.match { continue }
+            best = member
+        }
+        if let best { raft.step(.transferLeadership(to: best.id)) }
+    }
+
+    /// Once the membership has changed, nobody may be brought up by the log from its first entry: a newcomer
+    /// has no membership to apply the changes to, it needs a snapshot, which the log's beginning would make
+    /// unnecessary. The founders of a group of whose members none was ever changed follow the log alone.
+    mutating func forgetFirstEntry() {
+        guard raft.storage.base.index == .zero, applied >= LogIndex(1) else { return }
+        raft.storage.compact(through: LogIndex(1))
+    }
+}
+
+extension MemoryLog {
+    /// The log as a replica begins with: of a group whose membership has changed without its first entry.
+    /// - Parameter hasChanged: the store keeps a membership, that is, a change was applied.
+    public func asRecovered(applied: LogIndex, hasChanged: Bool) -> MemoryLog {
+        guard hasChanged, base.index == .zero, applied >= LogIndex(1) else { return self }
+        var log = self
+        log.compact(through: LogIndex(1))
+        return log
+    }
+}
