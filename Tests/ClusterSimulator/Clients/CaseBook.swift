@@ -136,10 +136,10 @@ final class CaseBook {
     }
 
     private func countWords() {
-        guard let process = world.nodes.first(where: { $0.state == .up })?.process else { return }
         var said: [CaseID: [String: Int]] = [:]
         for id in caseIDs {
-            let replica = process.shards[Int(id.shard.rawValue)]
+            let leader = world.leader(of: GroupID(shard: id.shard))
+            guard let replica = leader as? SimulatedReplica<SimulatedShardMachine> else { continue }
             do throws(StoreError) {
                 let entries = try replica.machine.store.read { reader throws(StoreError) in
                     try reader.entries(of: id, limit: 1_000, includeStaff: true)

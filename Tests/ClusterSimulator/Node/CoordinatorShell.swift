@@ -99,7 +99,8 @@ final class CoordinatorShell {
         _ reply: @escaping (ShardAnswer) -> Void
     ) {
         let replica = process.shards[Int(shard.rawValue)]
-        guard let leader = replica.leadership.leader else { return reply(.failed) }
+        // A node without a replica of the shard asks somebody.
+        let leader = replica.leadership.leader ?? world.pick(world.nodes).id
         world.call(
             from: process.node.id.rawValue,
             to: leader,

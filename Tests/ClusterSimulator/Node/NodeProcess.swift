@@ -49,13 +49,16 @@ final class NodeProcess {
 
     private func recover(_ recovered: RecoveredLog) throws {
         for group in recovered.groups { logWriter.found(group.group, through: group.last.index) }
-        let store = try SystemStore(at: location("system"), configuration: Self.storeLimits)
+        let place = location("system")
+        try finishInstallation(.system, .system, place, recovered)
+        let store = try SystemStore(at: place, configuration: Self.storeLimits)
         let machine = try SimulatedSystemMachine(store)
         keeper.raise(to: machine.time)
         system = try SimulatedReplica(
             group: .system,
             machine: machine,
-            recovered: try tail(of: .system, applied: machine.applied, recovered),
+            location: place,
+            recovered: try tail(of: .system, machine, recovered),
             self
         )
         for position in 0..<world.options.shards {
@@ -64,28 +67,50 @@ final class NodeProcess {
         coordinator = CoordinatorShell(self)
         logWriter.start()
         planTick()
+        planDuties()
     }
 
     private func openShard(_ shard: ShardID, _ recovered: RecoveredLog) throws {
-        let store = try ShardStore(
-            at: location("shard-\(shard)"),
-            shard: shard,
-            configuration: Self.storeLimits
-        )
-        let machine = SimulatedShardMachine(store)
+        let place = location("shard-\(shard)")
         let group = GroupID(shard: shard)
+        try finishInstallation(group, .shard(shard), place, recovered)
+        let store = try ShardStore(at: place, shard: shard, configuration: Self.storeLimits)
+        let machine = SimulatedShardMachine(store)
         let replica = try SimulatedReplica(
             group: group,
             machine: machine,
-            recovered: try tail(of: group, applied: machine.applied, recovered),
+            location: place,
+            recovered: try tail(of: group, machine, recovered),
             self
         )
-        machine.onResults = { [weak self] result, entry in
+        machine.onResult = { [weak self] result, entry in
             guard let self else { return }
             world.checks.timers.applied(shard, result, entry)
             if let due = result.dueAt { dueTimeSet(shard, due) }
         }
+        replica.onLeadership = { [weak self, weak machine] leadership in
+            guard let self, let machine, leadership.isReady else { return }
+            announceFirstDue(of: shard, machine)
+        }
         shards.append(replica)
+    }
+
+    /// Finishes or undoes the installation of a snapshot, before the store is opened.
+    private func finishInstallation(
+        _ group: GroupID,
+        _ kind: StoreKind,
+        _ place: StoreLocation,
+        _ recovered: RecoveredLog
+    ) throws(StoreError) {
+        let installer = SnapshotInstaller(
+            location: place,
+            kind: kind,
+            files: SimulatedStoreFiles(node.disk)
+        )
+        let named = recovered[group]?.snapshot.map {
+            SnapshotInfo(index: $0.index, term: $0.term)
+        }
+        if try installer.recover(named: named) { world.coverage[.installationResumed] += 1 }
     }
 
     private func location(_ name: String) -> StoreLocation {
@@ -105,17 +130,23 @@ final class NodeProcess {
     /// What the log holds behind the store, in memory; checked against the store.
     private func tail(
         of group: GroupID,
-        applied: SnapshotID,
+        _ machine: some SimulatedMachine,
         _ recovered: RecoveredLog
     ) throws -> (log: MemoryLog, hardState: HardState) {
-        let membership = Configuration(voters: world.founders)
+        let applied = machine.applied
         let found = recovered[group]
         try world.checks.recovered(node.id, group, found, opened)
         guard let found else {
             guard applied.index == .zero else {
                 throw RecoveryContradiction(group: group, reason: "the log knows nothing of it")
             }
-            return (MemoryLog(configuration: membership), HardState())
+            let founding = node.isFounder ? Configuration(voters: world.founders) : Configuration()
+            var job = SimulatedLogWriter.Job(
+                write: ReplicaWrite(group: group, hardState: nil, entries: [], needsReceipt: false)
+            )
+            job.founding = founding
+            logWriter.submit(job)
+            return (MemoryLog(configuration: founding), HardState())
         }
         guard applied.index <= found.last.index else {
             throw RecoveryContradiction(group: group, reason: "the store is ahead of the log")
@@ -124,11 +155,35 @@ final class NodeProcess {
             throw RecoveryContradiction(group: group, reason: "the store is behind the log's start")
         }
         if applied.index < found.last.index { world.coverage[.recoveredBehind] += 1 }
-        var memory = MemoryLog(base: found.base, configuration: membership)
+        let memory = try read(found, try configuration(found, machine.membership))
+        world.checks.started(node.id, group, memory)
+        return (
+            memory.asRecovered(applied: applied.index, hasChanged: !machine.membership.isEmpty),
+            found.hardState
+        )
+    }
+
+    /// What the store keeps, else what the log was founded with.
+    private func configuration(
+        _ found: RecoveredGroup,
+        _ membership: [UInt8]
+    ) throws -> Configuration {
+        let stored = membership.isEmpty ? found.configuration ?? [] : membership
+        guard !stored.isEmpty else {
+            throw RecoveryContradiction(group: found.group, reason: "it has no membership")
+        }
+        return try Configuration(decoding: stored)
+    }
+
+    private func read(
+        _ found: RecoveredGroup,
+        _ configuration: Configuration
+    ) throws(LogError) -> MemoryLog {
+        var memory = MemoryLog(base: found.base, configuration: configuration)
         var next = found.base.index.next
         while next <= found.last.index {
             let page = try opened.entries(
-                group,
+                found.group,
                 from: next,
                 through: found.last.index,
                 bytesMax: 64 << 10
@@ -137,8 +192,7 @@ final class NodeProcess {
             memory.append(page)
             next = last.index.next
         }
-        world.checks.started(node.id, group, memory)
-        return (memory, found.hardState)
+        return memory
     }
 
     /// All replicas, the system group's first.
@@ -171,8 +225,14 @@ final class NodeProcess {
     private func planTick() {
         plan(after: world.options.tick) { [self] in
             for replica in replicas { replica.tick() }
-            coordinator?.tick()
             planTick()
+        }
+    }
+
+    private func planDuties() {
+        plan(after: PlannerLimits.tickMillisecondsMax * 1_000) { [self] in
+            coordinator?.tick()
+            planDuties()
         }
     }
 
@@ -206,6 +266,16 @@ final class NodeProcess {
         plan(after: 0) { [self] in replica(of: group)?.receive(message) }
     }
 
+    /// A snapshot's message and file, on a way of their own. Answered once while this process lives.
+    func sendSnapshot(
+        _ message: Message,
+        _ group: GroupID,
+        path: String,
+        _ reply: @escaping (Bool) -> Void
+    ) {
+        world.sendSnapshot(message, group, path: path, from: self, reply)
+    }
+
     /// Writing failed: the process ends at once, and what it has not said it never says.
     func failed(_ error: any Error) { world.processFailed(self, error) }
 
@@ -215,6 +285,18 @@ final class NodeProcess {
         system = nil
         shards = []
         coordinator = nil
+    }
+
+    /// A new leader says when there is something to do: what its predecessor said may be lost.
+    private func announceFirstDue(of shard: ShardID, _ machine: SimulatedShardMachine) {
+        do throws(StoreError) {
+            let due = try machine.store.read { reader throws(StoreError) in
+                try reader.nextDueAt()
+            }
+            if let due { dueTimeSet(shard, due) }
+        } catch {
+            failed(error)
+        }
     }
 
     private func dueTimeSet(_ shard: ShardID, _ due: Timestamp) {

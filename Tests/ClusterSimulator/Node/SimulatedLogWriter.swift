@@ -9,6 +9,8 @@ final class SimulatedLogWriter {
     struct Job {
         var write: ReplicaWrite?
         var compact: (group: GroupID, through: LogIndex)?
+        /// The membership that the group of `write` begins with.
+        var founding: Configuration?
         var reply: ((StorageReceipt) -> Void)?
     }
 
@@ -122,7 +124,13 @@ final class SimulatedLogWriter {
     private func records(of job: Job) -> [LogWrite] {
         var records: [LogWrite] = []
         if let write = job.write {
-            if let snapshot = write.snapshot { records.append(.snapshot(write.group, snapshot.id)) }
+            if let founding = job.founding {
+                records.append(.configuration(write.group, founding.encodedBytes))
+            }
+            if let snapshot = write.snapshot {
+                records.append(.snapshot(write.group, snapshot.id))
+                records.append(.configuration(write.group, snapshot.configuration.encodedBytes))
+            }
             if !write.entries.isEmpty { records.append(.entries(write.group, write.entries)) }
             if let state = write.hardState { records.append(.hardState(write.group, state)) }
         }

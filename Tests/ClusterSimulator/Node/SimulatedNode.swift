@@ -21,8 +21,12 @@ final class SimulatedNode {
     /// Failed syncs that it has stopped for.
     var failedSyncsSeen: UInt64 = 0
 
-    init(_ id: NodeID, machine: String, clock: SimulatedClock) {
+    /// It was there when the cluster was founded; others join with nothing.
+    let isFounder: Bool
+
+    init(_ id: NodeID, machine: String, clock: SimulatedClock, isFounder: Bool) {
         self.id = id
+        self.isFounder = isFounder
         self.machine = machine
         self.clock = clock
         SimulatedVFS.mount(disk, as: machine)

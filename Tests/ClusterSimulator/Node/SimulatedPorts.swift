@@ -12,6 +12,7 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     private static var retryTime: Int64 { 500_000 }
 
     weak var replica: Replica?
+    let snapshots: SnapshotFiles
     private let group: GroupID
     private let machine: Machine
     private unowned let process: NodeProcess
@@ -20,28 +21,62 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     /// The store has no room: what is committed waits to be applied.
     private(set) var isStoreFull = false
 
-    init(_ group: GroupID, _ machine: Machine, _ process: NodeProcess) {
+    init(_ group: GroupID, _ machine: Machine, _ snapshots: SnapshotFiles, _ process: NodeProcess) {
         self.group = group
         self.machine = machine
+        self.snapshots = snapshots
         self.process = process
     }
 
+    private var world: World { process.world }
+
+    /// Runs what uses files; a failure ends the process.
+    private func onFiles(_ body: () throws(StoreError) -> Void) {
+        do {
+            try body()
+        } catch {
+            process.failed(error)
+        }
+    }
+
+    // MARK: The log
+
     func write(_ write: ReplicaWrite) {
-        process.world.checks.wrote(process.node.id, write)
+        world.checks.wrote(process.node.id, write)
         var job = SimulatedLogWriter.Job(write: write)
-        if write.needsReceipt {
+        if let snapshot = write.snapshot {
+            job.reply = { [weak self] receipt in self?.planInstall(snapshot.id, receipt) }
+        } else if write.needsReceipt {
             job.reply = { [weak replica] receipt in replica?.persisted(receipt) }
         }
         process.logWriter.submit(job)
     }
 
+    /// Behind everything that was given to `apply` before.
+    private func planInstall(_ id: SnapshotID, _ receipt: StorageReceipt) {
+        process.plan(after: process.applyTime()) { [self] in
+            guard queue.isEmpty else { return planInstall(id, receipt) }
+            onFiles { () throws(StoreError) in
+                try snapshots.install(id, machine)
+                world.coverage[.snapshotInstalled] += 1
+                world.checks.rows(process.node.id, group, id.index, try machine.checksum())
+                replica?.installed(id, receipt)
+            }
+        }
+    }
+
+    // MARK: The store
+
     func apply(_ entries: [DeliveredEntry<Ticket>]) {
-        process.world.checks.committed(
+        world.checks.committed(
             process.node.id,
             group,
             entries.map(\.entry),
             durable: process.logWriter.durable[group] ?? .zero
         )
+        for entry in entries where entry.configuration?.isJoint == true {
+            world.coverage[.jointEntered] += 1
+        }
         queue.append(contentsOf: entries)
         planApply(after: process.applyTime())
     }
@@ -58,38 +93,73 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     /// Everything that gathered, in one transaction; but a transaction ends where rows are compared.
     private func applyGathered() {
         guard let first = queue.first else { return }
-        let every = process.world.options.checksumEntries
-        let boundary = (first.entry.index.rawValue / every + 1) * every
+        let every = world.options.checksumEntries
+        let boundary = (first.entry.index.rawValue + every - 1) / every * every
         let batch = Array(queue.prefix { $0.entry.index.rawValue <= boundary })
-        guard let last = batch.last else { return }
+        guard let last = batch.last?.entry.index else { return }
         do throws(StoreError) {
-            let answers = try machine.apply(batch.map(\.entry))
+            let answers = try machine.apply(
+                batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
+            )
             isStoreFull = false
             queue.removeFirst(batch.count)
-            var tickets = 0
-            for (item, answer) in zip(batch, answers) {
-                guard case .command(let reply) = item.ticket?.kind else { continue }
-                tickets += 1
-                reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
+            for (item, answer) in zip(batch, answers) { reply(to: item, answer) }
+            world.checks.applied(process.node.id, group, through: last)
+            if last.rawValue.isMultiple(of: every) {
+                world.checks.rows(process.node.id, group, last, try machine.checksum())
             }
-            process.world.checks.applied(process.node.id, group, through: last.entry.index)
-            if last.entry.index.rawValue.isMultiple(of: every) {
-                let checksum = try machine.checksum()
-                process.world.checks.rows(process.node.id, group, last.entry.index, checksum)
-            }
-            replica?.applied(through: last.entry.index, tickets: tickets)
+            replica?.applied(through: last, tickets: batch.count { $0.ticket != nil })
             planApply(after: process.applyTime())
         } catch {
             guard error == .diskFull else { return process.failed(error) }
-            process.world.coverage[.diskFull] += 1
+            world.coverage[.diskFull] += 1
             isStoreFull = true
             planApply(after: Self.retryTime)
         }
     }
 
+    private func reply(to item: DeliveredEntry<Ticket>, _ answer: Machine.Answer?) {
+        switch item.ticket?.kind {
+        case .command(let reply): reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
+        case .change(let reply): reply(item.configuration == nil ? .outcomeUnknown : nil)
+        case .read, nil: break
+        }
+    }
+
+    // MARK: Peers
+
     func send(_ messages: [Message]) {
         for message in messages { process.send(message, group) }
     }
+
+    func makeSnapshot() {
+        process.plan(after: process.applyTime()) { [self] in
+            onFiles { () throws(StoreError) in
+                let info = try snapshots.make(machine)
+                if info != nil { world.coverage[.snapshotMade] += 1 }
+                replica?.snapshotMade(info)
+            }
+        }
+    }
+
+    func sendSnapshot(_ message: Message) {
+        guard let id = message.snapshot?.id else { return }
+        guard let path = snapshots.path(of: id) else {
+            replica?.snapshotSent(id, to: message.to, arrived: false)
+            return
+        }
+        process.sendSnapshot(message, group, path: path) { [weak replica] arrived in
+            replica?.snapshotSent(id, to: message.to, arrived: arrived)
+        }
+    }
+
+    func dropSnapshot(_ id: SnapshotID) {
+        process.plan(after: 0) { [self] in
+            onFiles { () throws(StoreError) in try snapshots.drop(id) }
+        }
+    }
+
+    // MARK: Answers
 
     func readable(_ tickets: [Ticket]) {
         for ticket in tickets {
@@ -97,15 +167,18 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
         }
     }
 
+    func readIndexKnown(_ tickets: [Ticket], _ index: LogIndex) {}
+
     func failed(_ ticket: Ticket, _ failure: ReplicaFailure) {
         switch failure {
-        case .overloaded: process.world.coverage[.proposalRefused] += 1
-        case .outcomeUnknown: process.world.coverage[.outcomeUnknown] += 1
+        case .overloaded: world.coverage[.proposalRefused] += 1
+        case .outcomeUnknown: world.coverage[.outcomeUnknown] += 1
         default: break
         }
         switch ticket.kind {
         case .command(let reply): reply(.failure(failure))
         case .read(let reply): reply(failure)
+        case .change(let reply): reply(failure)
         }
     }
 

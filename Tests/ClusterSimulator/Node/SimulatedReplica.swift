@@ -9,7 +9,14 @@ protocol ReplicaEndpoint: AnyObject {
     var group: GroupID { get }
     var status: RaftStatus { get }
     var appliedIndex: LogIndex { get }
+    var leadership: Leadership { get }
     func receive(_ message: Message)
+    /// Where to write a snapshot that comes in; nil if one is coming in already.
+    func beginSnapshot() -> String?
+    func receivedSnapshot(_ message: Message, _ reply: @escaping (Bool) -> Void)
+    func abandonSnapshot()
+    func change(_ change: ConfigurationChange, _ reply: @escaping (ReplicaFailure?) -> Void)
+    func transfer(to node: NodeID)
     func tick()
     func checksum() throws(StoreError) -> SHA256Digest
 }
@@ -24,6 +31,7 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         enum Kind {
             case command((Outcome) -> Void)
             case read((ReplicaFailure?) -> Void)
+            case change((ReplicaFailure?) -> Void)
         }
 
         let kind: Kind
@@ -36,6 +44,12 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         case persisted(StorageReceipt)
         case applied(through: LogIndex, tickets: Int)
         case checkpointed(LogIndex)
+        case change(ConfigurationChange, (ReplicaFailure?) -> Void)
+        case transfer(NodeID)
+        case installed(SnapshotID, StorageReceipt)
+        case snapshotMade(SnapshotInfo?)
+        case snapshotSent(SnapshotID, NodeID, arrived: Bool)
+        case snapshotReceived(Message, (Bool) -> Void)
         case tick
     }
 
@@ -61,10 +75,16 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     private var ticksSinceCheckpoint: Int64 = 0
     private var lastCheckpoint: LogIndex
     private var checkpointRuns = false
+    private var waitingTicks = 0
+    private let foundingConfiguration: Configuration
+
+    /// Ticks that a request waits for a leader at most.
+    private static var waitingTicksMax: Int { 40 }
 
     init(
         group: GroupID,
         machine: Machine,
+        location: StoreLocation,
         recovered: (log: MemoryLog, hardState: HardState),
         _ process: NodeProcess
     ) throws {
@@ -78,6 +98,8 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
             seed: process.world.drawSeed()
         )
         settings.asyncStorageWrites = false
+        settings.electionTicks = options.electionTicks
+        settings.heartbeatTicks = options.heartbeatTicks
         settings.inflightMessagesMax = options.inflightMessagesMax
         settings.messageBytesMax = options.messageBytesMax
         settings.inflightBytesMax = options.inflightBytesMax
@@ -86,8 +108,13 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         var limits = DriverLimits()
         limits.proposalsMax = options.proposalsMax
         limits.payloadBytesMax = options.logConfiguration.recordBytesMax
+        limits.retainedEntries = options.retainedEntries
+        limits.heldBytesMax = options.heldBytesMax
+        limits.retainedBytes = min(limits.retainedBytes, options.heldBytesMax)
         let applied = machine.applied
-        ports = SimulatedPorts(group, machine, process)
+        foundingConfiguration = recovered.log.configuration
+        let files = SnapshotFiles(location, machine.kind, SimulatedStoreFiles(process.node.disk))
+        ports = SimulatedPorts(group, machine, files, process)
         driver = try ReplicaDriver(
             settings: settings,
             log: recovered.log,
@@ -121,6 +148,20 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         submit(.applied(through: index, tickets: tickets))
     }
 
+    func change(_ change: ConfigurationChange, _ reply: @escaping (ReplicaFailure?) -> Void) {
+        submit(.change(change, reply))
+    }
+
+    func transfer(to node: NodeID) { submit(.transfer(node)) }
+
+    func installed(_ id: SnapshotID, _ receipt: StorageReceipt) { submit(.installed(id, receipt)) }
+
+    func snapshotMade(_ info: SnapshotInfo?) { submit(.snapshotMade(info)) }
+
+    func snapshotSent(_ id: SnapshotID, to node: NodeID, arrived: Bool) {
+        submit(.snapshotSent(id, node, arrived: arrived))
+    }
+
     private func submit(_ input: Input) {
         inbox.append(input)
         guard !isScheduled else { return }
@@ -146,20 +187,100 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         case .message(let message): driver.receive(message)
         case .persisted(let receipt): driver.persisted(receipt)
         case .applied(let index, let tickets):
-            sinceCheckpoint += index.rawValue - driver.status.applied.rawValue
+            sinceCheckpoint += index.rawValue - driver.appliedIndex.rawValue
             driver.applied(through: index, tickets: tickets)
         case .checkpointed(let index):
             checkpointRuns = false
             finishCheckpoint(index)
-        case .tick:
-            ticksSinceCheckpoint += 1
-            driver.tick()
+        case .change(let change, let reply):
+            if let failure { return reply(failure) }
+            guard leadership.isReady else { return reply(.notLeader(leader: nil)) }
+            driver.propose(change, ticket: Ticket(kind: .change(reply)))
+        case .transfer(let node): _ = driver.transferLeadership(to: node)
+        case .installed(let id, let receipt):
+            driver.persisted(receipt)
+            lastCheckpoint = max(lastCheckpoint, id.index)
+            sinceCheckpoint = 0
+        case .snapshotMade(let info): take(copy: info)
+        case .snapshotSent(let id, let node, let arrived):
+            driver.snapshotSent(id, to: node, arrived: arrived)
+        case .snapshotReceived(let message, let reply): takeSnapshot(message, reply)
+        case .tick: passTick()
+        }
+    }
+
+    private func passTick() {
+        ticksSinceCheckpoint += 1
+        driver.tick()
+        guard !waiting.isEmpty || !waitingReads.isEmpty else { return waitingTicks = 0 }
+        waitingTicks += 1
+        guard waitingTicks >= Self.waitingTicksMax else { return }
+        waitingTicks = 0
+        failWaiting(.notLeader(leader: nil))
+    }
+
+    private func take(copy info: SnapshotInfo?) {
+        guard let info else {
+            return driver.snapshotMade(nil, configuration: foundingConfiguration)
+        }
+        do throws(DecodingFault) {
+            let kept =
+                info.configuration.isEmpty
+                ? foundingConfiguration : try Configuration(decoding: info.configuration)
+            let id = SnapshotID(index: info.index, term: info.term)
+            driver.snapshotMade(id, configuration: kept)
+        } catch {
+            process.world.fail("\(group): a copy keeps no membership: \(error)")
+        }
+    }
+
+    private func takeSnapshot(_ message: Message, _ reply: (Bool) -> Void) {
+        guard let id = message.snapshot?.id else { return reply(false) }
+        if !driver.receiveSnapshot(message) {
+            do throws(StoreError) {
+                try ports.snapshots.discard(id)
+            } catch {
+                return process.failed(error)
+            }
+        }
+        reply(true)
+    }
+
+    // MARK: Snapshots from peers
+
+    func beginSnapshot() -> String? {
+        do throws(StoreError) {
+            return try ports.snapshots.begin()
+        } catch {
+            process.failed(error)
+            return nil
+        }
+    }
+
+    func receivedSnapshot(_ message: Message, _ reply: @escaping (Bool) -> Void) {
+        guard let snapshot = message.snapshot else { return reply(false) }
+        process.plan(after: process.applyTime()) { [self] in
+            do throws(StoreError) {
+                guard try ports.snapshots.prepare(snapshot) else { return reply(false) }
+                submit(.snapshotReceived(message, reply))
+            } catch {
+                process.failed(error)
+            }
+        }
+    }
+
+    func abandonSnapshot() {
+        process.plan(after: process.loopTime()) { [self] in
+            do throws(StoreError) {
+                try ports.snapshots.abandon()
+            } catch {
+                process.failed(error)
+            }
         }
     }
 
     private func propose(_ item: Waiting) {
         if let failure { return item.reply(.failure(failure)) }
-        if process.logWriter.isFull || ports.isStoreFull { return item.reply(.failure(.diskFull)) }
         if leadership.isReady { stamp(item) } else { waiting.append(item) }
     }
 
@@ -183,6 +304,7 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     }
 
     private func stamp(_ item: Waiting) {
+        if process.logWriter.isFull || ports.isStoreFull { return item.reply(.failure(.diskFull)) }
         lastStamp = max(lastStamp, process.time(), machine.time)
         let payload = machine.encode(item.command, at: lastStamp)
         driver.propose(payload, ticket: Ticket(kind: .command(item.reply)))
@@ -238,9 +360,10 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
 
     private func finishCheckpoint(_ index: LogIndex) {
         guard index > lastCheckpoint else { return }
-        let safe = driver.compact(through: index)
-        lastCheckpoint = safe
+        lastCheckpoint = index
+        let end = driver.compact(through: index)
+        guard end > .zero else { return }
         process.world.coverage[.checkpointCompacted] += 1
-        process.logWriter.submit(SimulatedLogWriter.Job(compact: (group, safe)))
+        process.logWriter.submit(SimulatedLogWriter.Job(compact: (group, end)))
     }
 }

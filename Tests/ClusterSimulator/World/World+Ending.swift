@@ -19,6 +19,7 @@ extension World {
             node.process?.stalledUntil = 0
         }
         for client in clients { client.finish() }
+        repair()
         let deadline = now + options.healTime
         plan(after: Self.lookTime) { [unowned self] in look(deadline) }
     }
@@ -41,19 +42,16 @@ extension World {
         if let down = running.first(where: { $0.state == .down }) { return "node \(down.id) is down" }
         if let busy = clients.first(where: \.isBusy) { return "client \(busy.endpoint) waits" }
         if !book.isQuiet { return "reads wait" }
-        let groups = [GroupID.system] + (0..<options.shards).map { GroupID(shard: ShardID(UInt16($0))) }
         for group in groups {
-            let replicas = running.compactMap { $0.process?.replica(of: group) }
-            guard let leader = replicas.first(where: { $0.status.role == .leader }) else {
-                return "\(group) has no leader"
-            }
-            let status = leader.status
-            for replica in replicas where replica.appliedIndex != status.lastIndex {
-                return "\(group): node \(replica.status.id) has applied \(replica.appliedIndex), "
-                    + "its leader has \(status.lastIndex)"
-                    + " \(replica.status) \(status)"
+            guard let status = leader(of: group)?.status else { return "\(group) has no leader" }
+            for id in status.configuration.members {
+                guard let replica = node(id)?.process?.replica(of: group) else { continue }
+                guard replica.appliedIndex != status.lastIndex else { continue }
+                return "\(group): node \(id) has applied \(replica.appliedIndex), "
+                    + "its leader \(status.id) has \(status.lastIndex)"
             }
         }
+        if let unfinishedMembership { return unfinishedMembership }
         return checks.timers.isSettled ? nil : "a timer has not acted"
     }
 

@@ -36,6 +36,7 @@ extension World {
             pick(nodes).disk.syncsUntilFailure = Int(draw(1...30))
         }
         repeatedly(options.clockEvery) { [unowned self] in moveClock(of: pick(nodes)) }
+        repeatedly(options.changeEvery) { [unowned self] in changeSomething() }
         if options.flipsBit {
             plan(after: draw(options.busyTime / 3...options.busyTime * 2 / 3)) { [unowned self] in
                 flipBit()
@@ -112,7 +113,9 @@ extension World {
     /// A bit that was synced long ago changes while the node is down.
     private func flipBit() {
         guard let node = nodes.first(where: { $0.state == .up }), !isHealing else { return }
-        let segments = node.disk.paths.filter { $0.hasPrefix(node.logPath) && $0.hasSuffix(".log") }
+        let segments = node.disk.paths.filter {
+            $0.hasPrefix(node.logPath) && $0.hasSuffix(".log")
+        }
         guard segments.count > 1, let oldest = segments.first else { return }
         coverage[.flippedBit] += 1
         let bytes = node.disk.bytes(oldest).count

@@ -29,6 +29,8 @@ extension World {
             coverage[.corruptionRefused] += 1
             node.state = .lost
             checks.forget(node.id)
+            // Another machine, under another id.
+            plan(after: draw(100_000...2_000_000)) { [unowned self] in addNode() }
             return
         }
         if case .diskFull? = error as? LogError { return comeBack(node) }
@@ -73,7 +75,7 @@ extension World {
     }
 
     private func comeBack(_ node: SimulatedNode) {
-        let rest = isHealing ? draw(10_000...200_000) : pick([draw(10_000...300_000), draw(0...6_000_000)])
+        let rest = draw(10_000...(isHealing || chance(50) ? 300_000 : 6_000_000))
         plan(after: rest) { [unowned self, unowned node] in start(node) }
     }
 }

@@ -128,12 +128,14 @@ public final class World {
             if drift != 0 { coverage[.clockDrift] += 1 }
             let node = SimulatedNode(
                 id,
-                machine: "w\(options.seed)-\(UInt(bitPattern: ObjectIdentifier(self)))-n\(id)",
-                clock: SimulatedClock(drift: drift)
+                machine: machineName(nodes.count + 1),
+                clock: SimulatedClock(drift: drift),
+                isFounder: true
             )
-            nodes.append(node)
+            add(node)
             start(node)
         }
+        for _ in 0..<options.spares { addNode() }
         for number in 0..<options.clients {
             let client = SimulatedClient(
                 SimulatedNetwork.clientsFrom + UInt64(number),
@@ -144,6 +146,13 @@ public final class World {
         }
         planFaults()
         plan(after: options.busyTime) { [unowned self] in heal() }
+    }
+
+    func add(_ node: SimulatedNode) { nodes.append(node) }
+
+    /// No two worlds of a process share a machine.
+    func machineName(_ number: Int) -> String {
+        "w\(options.seed)-\(UInt(bitPattern: ObjectIdentifier(self)))-n\(number)"
     }
 
     private func end(_ node: SimulatedNode) {

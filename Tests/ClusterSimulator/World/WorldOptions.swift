@@ -13,7 +13,7 @@ public struct WorldOptions: Sendable {
     /// How long clients act and faults happen.
     var busyTime: Int64 = 30_000_000
     /// How long the healed world may take until all is well.
-    var healTime: Int64 = 60_000_000
+    var healTime: Int64 = 120_000_000
 
     // Sizes.
     var segmentBytes = 64 << 10
@@ -27,9 +27,14 @@ public struct WorldOptions: Sendable {
     var proposalsMax = 4_096
     /// Entries between two comparisons of all rows.
     var checksumEntries: UInt64 = 64
+    /// Entries kept below a checkpoint for followers that lag, and bytes.
+    var retainedEntries = 1_000
+    var heldBytesMax = 64 << 20
+    var electionTicks = 16
+    var heartbeatTicks = 4
 
     // Times.
-    var tick: Int64 = 100_000
+    var tick: Int64 = 25_000
     var thinkTime: Int64 = 40_000
     var syncTime: ClosedRange<Int64> = 100...3_000
     var applyTime: ClosedRange<Int64> = 100...2_000
@@ -48,6 +53,10 @@ public struct WorldOptions: Sendable {
     var clockEvery: Int64 = 0
     var driftMax: Double = 0
     var flipsBit = false
+    /// Members are replaced, and leadership is handed over.
+    var changeEvery: Int64 = 0
+    /// Nodes that are there to be put in somebody's place.
+    var spares = 0
 
     /// Draws a world.
     public init(seed: UInt64) {
@@ -71,6 +80,10 @@ public struct WorldOptions: Sendable {
         uncommittedBytesMax = pick([2_000, 64 << 20, 64 << 20])
         proposalsMax = pick([2, 16, 4_096])
         checksumEntries = pick([16, 64])
+        retainedEntries = pick([0, 5, 50, 1_000])
+        heldBytesMax = pick([0, 2_000, 64 << 20])
+        (electionTicks, heartbeatTicks) = pick([(16, 4), (16, 4), (10, 1)])
+        tick = pick([25_000, 25_000, 60_000])
         thinkTime = pick([5_000, 40_000, 200_000])
         syncTime = pick([100...500, 100...3_000, 5_000...60_000])
         applyTime = pick([50...300, 100...2_000, 2_000...30_000])
@@ -86,7 +99,11 @@ public struct WorldOptions: Sendable {
         if chance(20) { failedSyncEvery = 7_000_000 }
         if chance(40) { clockEvery = pick([2_000_000, 6_000_000]) }
         if chance(40) { driftMax = pick([0.001, 0.02]) }
-        flipsBit = nodes == 5 && chance(40)
+        if chance(40) {
+            changeEvery = pick([1_500_000, 5_000_000])
+            spares = pick([0, 1, 2])
+        }
+        flipsBit = chance(25)
     }
 
     /// The log's limits.
