@@ -109,7 +109,7 @@ extension CaseClient {
         do {
             answer = try await node.rpc.unary(path, message, metadata: metadata, deadline: ends)
         } catch {
-            throw trial.note(CaseClientError(error))
+            throw trial.note(CaseClientError(error), isNeverSent: error.isNeverSent)
         }
         if let shard { learn(shard, from: answer, of: node) }
         do {
@@ -154,10 +154,15 @@ struct Trial {
     }
 
     /// Takes in how an attempt ended, and fills in what only this side can know: silence leaves the
-    /// outcome open; an answer that carries a detail says itself whether it does.
-    mutating func note(_ failure: CaseClientError) -> CaseClientError {
+    /// outcome open, unless nothing was sent; an answer that carries a detail says itself whether it does.
+    mutating func note(
+        _ failure: CaseClientError,
+        isNeverSent: Bool = false
+    ) -> CaseClientError {
         var failure = failure
-        if failure.kind.isEmpty, Self.isSilence(failure.code) { failure.outcomeUnknown = true }
+        if failure.kind.isEmpty, Self.isSilence(failure.code) {
+            failure.outcomeUnknown = !isNeverSent
+        }
         if failure.outcomeUnknown { isOpen = true }
         return failure
     }

@@ -63,5 +63,8 @@ extension SystemState {
     var defaultQueueFacts: QueueFacts? { queueFacts(settings.defaultQueue) }
 
     /// Sorted.
-    var queuesWhereCommentPends: [QueueID] { queues.filter(\.commentPends).map(\.id) }
+    var queuesWhereCommentPends: [QueueID] {
+        // With a closure: a key path is looked up anew for each command.
+        queues.compactMap { $0.commentPends ? $0.id : nil }
+    }
 }

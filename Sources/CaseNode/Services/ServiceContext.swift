@@ -94,8 +94,10 @@ final class ServiceContext: Sendable {
             reopenWindow: state.settings.reopenWindow,
             queuesWhereCommentPends: state.queuesWhereCommentPends
         )
-        if case .escalate(_, .queue(let queue), _) = action {
+        switch action {
+        case .escalate(_, .queue(let queue), _), .escalateByRule(_, .queue(let queue)):
             command.escalationQueue = state.queueFacts(queue)
+        default: break
         }
         return command
     }
@@ -180,6 +182,8 @@ struct DirectoryView: DirectoryLookup {
     }
 
     func agentFacts(named name: String) -> AgentFacts? { state.agentFacts(PrincipalID(name)) }
+
+    func hasTeam(named name: String) -> Bool { state.team(TeamID(name)) != nil }
 
     func requesterPrincipal(address: String, phone: String) -> PrincipalID? {
         if !address.isEmpty { return state.requester(forAddress: address) }
