@@ -117,6 +117,26 @@ let tests: [Target] = [
         ],
         exclude: ["Python"]
     ),
+    .target(
+        name: "ClusterSimulator",
+        dependencies: [
+            "CaseModel", "CaseStore", "ClusterPrimitives", "CoordinatorCore", "RaftCore",
+            "ReplicaDriver", "ReplicationLog", grdb, grdbSQLite,
+        ],
+        path: "Tests/ClusterSimulator"
+    ),
+    .executableTarget(
+        name: "clustersim",
+        dependencies: ["ClusterSimulator", "ClusterPrimitives", arguments],
+        path: "Tests/ClusterSimulatorProgram"
+    ),
+    .testTarget(
+        name: "ClusterSimulatorTests",
+        dependencies: [
+            "ClusterSimulator", "CaseModel", "CaseStore", "ClusterPrimitives", "RaftCore",
+            "ReplicationLog", grdb, grdbSQLite,
+        ]
+    ),
     .testTarget(name: "ClusterPrimitivesTests", dependencies: ["ClusterPrimitives"]),
     .testTarget(name: "CaseModelTests", dependencies: ["CaseModel", "ClusterPrimitives"]),
     .testTarget(name: "RaftCoreTests", dependencies: ["RaftCore", "ClusterPrimitives"]),
@@ -156,8 +176,8 @@ let tests: [Target] = [
         name: "CaseNodeTests",
         dependencies: [
             "CaseNode", "CaseModel", "CaseProtocol", "CaseStore", "ClusterPrimitives",
-            "CoordinatorCore", "RPC", "RaftCore", "ReplicaDriver", "ReplicationLog", lifecycle,
-            logging, nio, nioPosix, protobuf,
+            "CoordinatorCore", "HTTP2Transport", "RPC", "RaftCore", "ReplicaDriver",
+            "ReplicationLog", lifecycle, logging, nio, nioPosix, protobuf,
         ]
     ),
     .testTarget(

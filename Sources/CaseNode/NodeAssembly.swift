@@ -94,6 +94,15 @@ final class NodeAssembly {
         readers.start()
     }
 
+    /// The members on record when the node starts; none in a new cluster.
+    var knownMembers: [Member] { systemMachine.state.activeMembers }
+
+    /// Where the first admin's token stands, on the node that founds the cluster.
+    var adminTokenPath: String {
+        configuration.adminTokenPath.isEmpty
+            ? directory.adminTokenPath : configuration.adminTokenPath
+    }
+
     /// Closes what was opened for a node that does not come to run.
     func abandon() async {
         do {

@@ -103,7 +103,8 @@ extension ReplicaHost {
 
     private func perform(_ request: Request, _ state: inout LoopState) {
         switch request {
-        case .command(let command, let reply):
+        case .command(let command, let deadline, let reply):
+            if let deadline, deadline < .now() { return reply(.failure(.notLeader(leader: nil))) }
             // Refused before anything else waits behind it. Reads go on.
             if log.isFull || ports.isStoreFull { return reply(.failure(.diskFull)) }
             state.lastStamp = max(state.lastStamp, clock.now(), machine.time)

@@ -51,7 +51,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     /// What asks for a leader.
     enum Request: Sendable {
-        case command(Machine.Command, CommandReply)
+        case command(Machine.Command, by: NIODeadline?, CommandReply)
         case read(ReadReply)
         case readIndex(IndexReply)
         case change(ConfigurationChange, ChangeReply)
@@ -59,7 +59,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         /// It was surely not proposed.
         func fail(_ failure: ReplicaFailure) {
             switch self {
-            case .command(_, let reply): reply(.failure(failure))
+            case .command(_, _, let reply): reply(.failure(failure))
             case .read(let reply): reply(failure)
             case .readIndex(let reply): reply(.failure(failure))
             case .change(_, let reply): reply(.failure(failure))

@@ -1,5 +1,3 @@
-import ClusterPrimitives
-
 /// Turns two clock readings into time that never falls. A value: the shell reads the clocks.
 ///
 /// The wall clock is followed while it goes along with the monotonic one. Where it falls back, time keeps its
@@ -7,19 +5,19 @@ import ClusterPrimitives
 /// much it is off. Where it jumps forward by more than `jumpMaxMilliseconds`, the jump is taken over only when
 /// `jumpConfirmations` readings, spread over `jumpConfirmMilliseconds`, show the same one: a case closed early
 /// can't be un-closed.
-struct TimeKeeper: Sendable {
+public struct TimeKeeper: Sendable {
     /// A forward step that is believed at once, in milliseconds: a suspended machine, an NTP step.
-    static let jumpMaxMilliseconds: Int64 = 60_000
+    public static let jumpMaxMilliseconds: Int64 = 60_000
     /// Readings in a row that must agree on a larger jump.
-    static let jumpConfirmations = 3
+    public static let jumpConfirmations = 3
     /// Time between the first and the last of them, in milliseconds: a busy node reads its clock thousands of
     /// times a second, and a glitch must not confirm itself.
-    static let jumpConfirmMilliseconds: Int64 = 2_000
+    public static let jumpConfirmMilliseconds: Int64 = 2_000
     /// By how much readings of one jump may differ, in milliseconds.
-    static let jumpToleranceMilliseconds: Int64 = 1_000
+    public static let jumpToleranceMilliseconds: Int64 = 1_000
     /// How far the wall clock may lie behind without counting as fallen back, in milliseconds: both clocks are
     /// cut to whole milliseconds, and one is read after the other.
-    static let jitterMilliseconds: Int64 = 10
+    public static let jitterMilliseconds: Int64 = 10
 
     private struct Jump {
         var offset: TimeSpan
@@ -31,20 +29,20 @@ struct TimeKeeper: Sendable {
     private var lastMonotonic: Int64
     private var jump: Jump?
     /// How far the wall clock lies behind the time given out; zero while they agree.
-    private(set) var alarm = TimeSpan(milliseconds: 0)
+    public private(set) var alarm = TimeSpan(milliseconds: 0)
 
     /// Begins at the wall clock, or at `floor` (the last time that a log holds) where that is later.
-    init(wall: Timestamp, monotonicMilliseconds: Int64, floor: Timestamp) {
+    public init(wall: Timestamp, monotonicMilliseconds: Int64, floor: Timestamp) {
         lastTime = max(wall, floor)
         lastMonotonic = monotonicMilliseconds
         if floor > wall { alarm = floor - wall }
     }
 
     /// Time goes on from `floor` if it is not there yet: another log of the node holds it.
-    mutating func raise(to floor: Timestamp) { lastTime = max(lastTime, floor) }
+    public mutating func raise(to floor: Timestamp) { lastTime = max(lastTime, floor) }
 
     /// The time now. Never below an earlier answer.
-    mutating func now(wall: Timestamp, monotonicMilliseconds: Int64) -> Timestamp {
+    public mutating func now(wall: Timestamp, monotonicMilliseconds: Int64) -> Timestamp {
         let elapsed = max(0, monotonicMilliseconds - lastMonotonic)
         let expected = lastTime + TimeSpan(milliseconds: elapsed)
         lastMonotonic = max(lastMonotonic, monotonicMilliseconds)

@@ -1,0 +1,97 @@
+import CaseModel
+import CaseStore
+import ClusterPrimitives
+import RaftCore
+
+/// Timers act neither early nor twice: computed anew from the commands as they are committed, each looked
+/// at once, by whichever replica applies it first.
+final class TimerCheck {
+    private unowned let world: World
+    private var seen: [ShardID: LogIndex] = [:]
+    /// When a resolved case may be closed, and a parked one resumed.
+    private var due: [CaseID: Timestamp] = [:]
+    private var closedAt: [CaseID: Timestamp] = [:]
+    private var archived: Set<CaseID> = []
+    private var creates: [SHA256Digest: CaseID] = [:]
+
+    init(_ world: World) { self.world = world }
+
+    /// Whether the coordinator has nothing left to do.
+    var isSettled: Bool { due.isEmpty && closedAt.keys.allSatisfy { archived.contains($0) } }
+
+    /// One entry was applied.
+    func applied(_ shard: ShardID, _ result: AppliedResult, _ entry: Entry) {
+        guard result.index > seen[shard] ?? .zero else { return }
+        seen[shard] = result.index
+        guard case .answered(_, let remembered) = result.outcome else { return }
+        let command: StampedShardCommand
+        do throws(DecodingFault) {
+            command = try StampedShardCommand(decoding: entry.payload)
+        } catch {
+            return world.fail("shard \(shard): entry \(entry.index) does not decode: \(error)")
+        }
+        if remembered, !result.changes.isEmpty {
+            world.fail("shard \(shard): a remembered command changed something")
+        }
+        if case .onCase(let inner, let scope) = command.command {
+            onCase(inner, scope, result)
+        } else {
+            for item in result.changes { byTimer(item, command.command) }
+        }
+    }
+
+    private func onCase(
+        _ command: CaseCommand,
+        _ scope: IdempotencyScope,
+        _ result: AppliedResult
+    ) {
+        for item in result.changes {
+            if item.action == .create {
+                if let other = creates[scope.digest], other != item.caseID {
+                    world.fail("one key made two cases, \(other) and \(item.caseID)")
+                }
+                creates[scope.digest] = item.caseID
+            }
+            switch command.action {
+            case .proposeSolution where item.dueAt != nil:
+                due[item.caseID] = item.at + command.reopenWindow
+            case .park(_, let until): due[item.caseID] = until
+            default: if item.dueAt == nil { due[item.caseID] = nil }
+            }
+            if item.dueAt != due[item.caseID] {
+                world.fail("case \(item.caseID) says it is due at another time than it should")
+            }
+            if item.after.status == .closed { closedAt[item.caseID] = item.at }
+        }
+    }
+
+    private func byTimer(_ item: FeedItem, _ command: ShardCommand) {
+        switch (item.action, command) {
+        case (.closeByTimer, .sweep(_, let asOf, _)):
+            world.coverage[.closedByTimer] += 1
+            check(item, asOf)
+            closedAt[item.caseID] = item.at
+        case (.resume, .sweep(_, let asOf, _)):
+            world.coverage[.resumedByTimer] += 1
+            check(item, asOf)
+        case (.archive, .archivePage(_, _, let boundary, _)):
+            world.coverage[.archived] += 1
+            if !archived.insert(item.caseID).inserted {
+                world.fail("case \(item.caseID) is archived twice")
+            }
+            if let closed = closedAt[item.caseID], closed >= boundary {
+                world.fail("case \(item.caseID) closed at \(closed) is archived by \(boundary)")
+            }
+        default: break
+        }
+    }
+
+    private func check(_ item: FeedItem, _ asOf: Timestamp) {
+        guard let time = due.removeValue(forKey: item.caseID) else {
+            return world.fail("the timer acts on case \(item.caseID) without a reason, or twice")
+        }
+        if item.at < time || asOf < time {
+            world.fail("the timer acts on case \(item.caseID) at \(item.at), due at \(time)")
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import CaseModel
+import ClusterPrimitives
+import CoordinatorCore
+import RaftCore
+import ReplicaDriver
+
+/// Performs the coordinator's duties while its node leads the system group, as the server's shell does:
+/// `beginEpoch` first, then what the planner wants, over the network to whoever leads a shard.
+final class CoordinatorShell {
+    private unowned let process: NodeProcess
+    private var coordinator: Coordinator?
+    private var term = Term.zero
+    private var isBeginning = false
+
+    init(_ process: NodeProcess) { self.process = process }
+
+    private var world: World { process.world }
+
+    func tick() {
+        guard let system = process.system else { return }
+        let leadership = system.leadership
+        guard leadership.isReady, leadership.leader == process.node.id else {
+            coordinator = nil
+            return
+        }
+        let state = system.machine.state
+        guard let cluster = state.cluster else { return found(system) }
+        if leadership.term != term {
+            coordinator = nil
+            return begin(
+                Epoch(incarnation: cluster.incarnation, term: leadership.term),
+                system
+            )
+        }
+        step(.tick(now: process.time(), state: state, zone: .utc))
+    }
+
+    func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { step(.dueAt(shard, due)) }
+
+    private func found(_ system: SimulatedReplica<SimulatedSystemMachine>) {
+        propose(.initialize(world.founding), to: system) { _ in }
+        let night = NamedValue("night", "every \(world.options.nightSeconds)s")
+        propose(.setSettings([night]), to: system) { _ in }
+    }
+
+    private func begin(_ epoch: Epoch, _ system: SimulatedReplica<SimulatedSystemMachine>) {
+        guard !isBeginning else { return }
+        isBeginning = true
+        propose(.beginEpoch(epoch), to: system) { [self] outcome in
+            isBeginning = false
+            guard case .success(.accepted) = outcome else { return }
+            term = epoch.term
+            coordinator = Coordinator(epoch: epoch, shardCount: world.options.shards)
+            world.coverage[.coordinatorChanged] += 1
+        }
+    }
+
+    private func propose(
+        _ command: SystemCommand,
+        to system: SimulatedReplica<SimulatedSystemMachine>,
+        _ reply: @escaping (Result<SystemResult, ReplicaFailure>) -> Void
+    ) {
+        system.propose(StampedSystemCommand(at: .zero, command: command), reply: reply)
+    }
+
+    private func step(_ event: CoordinatorEvent) {
+        guard var stepping = coordinator else { return }
+        coordinator = nil
+        let effects = stepping.step(event)
+        coordinator = stepping
+        for effect in effects { perform(effect) }
+    }
+
+    private func perform(_ effect: CoordinatorEffect) {
+        switch effect {
+        case .stop:
+            world.coverage[.epochFenced] += 1
+            coordinator = nil
+        case .tell(let shard, let command, let errand):
+            let deadline = world.now + PlannerLimits.tellMillisecondsMax * 1_000
+            tell(shard, command, deadline: deadline) { [weak self] answer in
+                self?.step(.shardAnswered(errand, answer))
+            }
+        case .propose(let command, let errand):
+            guard let system = process.system else { return }
+            propose(command, to: system) { [self] outcome in
+                var answer = ProposalAnswer.failed
+                if case .success(let result) = outcome { answer = ProposalAnswer(result) }
+                step(.proposalAnswered(errand, answer))
+            }
+        }
+    }
+
+    /// To the leader as this node knows it: itself, or one hop.
+    private func tell(
+        _ shard: ShardID,
+        _ command: ShardCommand,
+        deadline: Int64,
+        _ reply: @escaping (ShardAnswer) -> Void
+    ) {
+        let replica = process.shards[Int(shard.rawValue)]
+        // A node without a replica of the shard asks somebody.
+        let leader = replica.leadership.leader ?? world.pick(world.nodes).id
+        world.call(
+            from: process.node.id.rawValue,
+            to: leader,
+            by: process,
+            { [weak world] server, answer in
+                guard let world, world.now <= deadline else { return }
+                server.shards[Int(shard.rawValue)].propose(command) { outcome in
+                    var found = ShardAnswer.failed
+                    if case .success(let result) = outcome { found = ShardAnswer(result) }
+                    answer(found)
+                }
+            },
+            reply
+        )
+    }
+}

@@ -1,0 +1,72 @@
+import CaseModel
+import CaseStore
+import ClusterPrimitives
+import RaftCore
+
+/// Everything is repaired, and then all must be well within a bounded time, and stay so.
+extension World {
+    /// Between two looks, in microseconds.
+    private static var lookTime: Int64 { 100_000 }
+
+    func heal() {
+        isHealing = true
+        network.heal()
+        for node in nodes {
+            node.disk.bytesMax = .max
+            node.disk.operationsUntilCut = nil
+            node.disk.syncsUntilFailure = nil
+            node.process?.pausedUntil = 0
+            node.process?.stalledUntil = 0
+        }
+        for client in clients { client.finish() }
+        repair()
+        let deadline = now + options.healTime
+        plan(after: Self.lookTime) { [unowned self] in look(deadline) }
+    }
+
+    private func look(_ deadline: Int64) {
+        if let trouble {
+            guard now < deadline else { return fail("not well after it was healed: \(trouble)") }
+            plan(after: Self.lookTime) { [unowned self] in look(deadline) }
+        } else if !book.hasFinalReads {
+            book.readAll(deadline)
+            plan(after: Self.lookTime) { [unowned self] in look(deadline) }
+        } else {
+            isDone = true
+        }
+    }
+
+    /// What is not well yet; nil if all is.
+    private var trouble: String? {
+        let running = nodes.filter { $0.state != .lost }
+        if let down = running.first(where: { $0.state == .down }) { return "node \(down.id) is down" }
+        if let busy = clients.first(where: \.isBusy) { return "client \(busy.endpoint) waits" }
+        if !book.isQuiet { return "reads wait" }
+        for group in groups {
+            guard let status = leader(of: group)?.status else { return "\(group) has no leader" }
+            for id in status.configuration.members {
+                guard let replica = node(id)?.process?.replica(of: group) else { continue }
+                guard replica.appliedIndex != status.lastIndex else { continue }
+                return "\(group): node \(id) has applied \(replica.appliedIndex), "
+                    + "its leader \(status.id) has \(status.lastIndex)"
+            }
+        }
+        if let unfinishedMembership { return unfinishedMembership }
+        return checks.timers.isSettled ? nil : "a timer has not acted"
+    }
+
+    /// Equal rows everywhere, every history explained, everything acknowledged there once.
+    func checkAtEnd() {
+        for node in nodes {
+            for replica in node.process?.replicas ?? [] {
+                do throws(StoreError) {
+                    let hash = try replica.checksum()
+                    checks.rows(node.id, replica.group, replica.appliedIndex, hash)
+                } catch {
+                    fail("node \(node.id): rows can't be read: \(error)")
+                }
+            }
+        }
+        book.check()
+    }
+}

@@ -1,0 +1,126 @@
+import ClusterPrimitives
+
+/// What goes wrong, and when.
+extension World {
+    func planFaults() {
+        repeatedly(options.crashEvery) { [unowned self] in crashOne() }
+        repeatedly(options.allDownEvery) { [unowned self] in
+            coverage[.allDown] += 1
+            for node in nodes where node.state == .up {
+                if chance(70) {
+                    coverage[.powerCut] += 1
+                    powerWent(node)
+                } else {
+                    coverage[.crashOfProcess] += 1
+                    killed(node)
+                }
+            }
+        }
+        repeatedly(options.pauseEvery) { [unowned self] in
+            guard let process = pick(nodes).process else { return }
+            coverage[.pause] += 1
+            process.pausedUntil = now + draw(100_000...4_000_000)
+        }
+        repeatedly(options.stallEvery) { [unowned self] in
+            guard let process = pick(nodes).process else { return }
+            coverage[.diskStall] += 1
+            process.stalledUntil = now + draw(500_000...8_000_000)
+        }
+        repeatedly(options.partitionEvery) { [unowned self] in partition() }
+        repeatedly(options.fullEvery) { [unowned self] in
+            let disk = pick(nodes).disk
+            disk.bytesMax = disk.bytesUsed + Int(draw(0...60_000))
+            plan(after: draw(500_000...4_000_000)) { disk.bytesMax = .max }
+        }
+        repeatedly(options.failedSyncEvery) { [unowned self] in
+            pick(nodes).disk.syncsUntilFailure = Int(draw(1...30))
+        }
+        repeatedly(options.clockEvery) { [unowned self] in moveClock(of: pick(nodes)) }
+        repeatedly(options.changeEvery) { [unowned self] in changeSomething() }
+        if options.flipsBit {
+            plan(after: draw(options.busyTime / 3...options.busyTime * 2 / 3)) { [unowned self] in
+                flipBit()
+            }
+        }
+    }
+
+    private func repeatedly(_ mean: Int64, _ action: @escaping () -> Void) {
+        guard mean > 0 else { return }
+        plan(after: draw(mean / 2...mean * 3 / 2)) { [unowned self] in
+            guard !isHealing else { return }
+            action()
+            repeatedly(mean, action)
+        }
+    }
+
+    private func crashOne() {
+        let node = pick(nodes)
+        guard node.state == .up else { return }
+        switch draw(0...9) {
+        case 0..<3:
+            coverage[.crashOfProcess] += 1
+            killed(node)
+        case 3..<6:
+            coverage[.powerCut] += 1
+            powerWent(node)
+        default:
+            coverage[.powerCutDuringWrite] += 1
+            node.disk.operationsUntilCut = Int(draw(1...60))
+        }
+    }
+
+    private func partition() {
+        let ids = nodes.map(\.id.rawValue)
+        if chance(40) {
+            coverage[.oneWayCut] += 1
+            for _ in 0..<draw(1...3) { network.cutLink(pick(ids), pick(ids)) }
+        } else {
+            coverage[.partition] += 1
+            let side = ids.filter { _ in chance(50) }
+            for left in ids {
+                for right in ids where side.contains(left) != side.contains(right) {
+                    network.cutLink(left, right)
+                }
+            }
+            // Clients are on one side or the other too.
+            for client in clients where chance(50) {
+                for id in ids where chance(50) {
+                    network.cutLink(client.endpoint, id)
+                    network.cutLink(id, client.endpoint)
+                }
+            }
+        }
+        plan(after: draw(200_000...5_000_000)) { [unowned self] in network.openAll() }
+    }
+
+    private func moveClock(of node: SimulatedNode) {
+        let before = node.clock.offset
+        switch draw(0...2) {
+        case 0:
+            coverage[.clockJumpBack] += 1
+            node.clock.offset -= draw(1_000...20_000_000)
+        case 1:
+            coverage[.clockJumpForward] += 1
+            node.clock.offset += draw(1_000...20_000_000)
+        default:
+            // A glitch: far ahead for a moment, and never believed.
+            coverage[.clockJumpForward] += 1
+            node.clock.offset += draw(90_000_000...900_000_000)
+            plan(after: draw(10_000...1_000_000)) { node.clock.offset = before }
+        }
+    }
+
+    /// A bit that was synced long ago changes while the node is down.
+    private func flipBit() {
+        guard let node = nodes.first(where: { $0.state == .up }), !isHealing else { return }
+        let segments = node.disk.paths.filter {
+            $0.hasPrefix(node.logPath) && $0.hasSuffix(".log")
+        }
+        guard segments.count > 1, let oldest = segments.first else { return }
+        coverage[.flippedBit] += 1
+        let bytes = node.disk.bytes(oldest).count
+        node.isDamaged = true
+        killed(node)
+        node.disk.flipBit(Int(draw(0...7)), ofByte: Int(draw(64...Int64(bytes / 2))), in: oldest)
+    }
+}

@@ -1,0 +1,103 @@
+import ClusterPrimitives
+import RaftCore
+
+/// Who belongs to the groups: nodes that join, members that are replaced, leadership that is handed over.
+/// Plays the operator, and the part of the coordinator that places replicas.
+extension World {
+    /// Between two steps of a repair, in microseconds.
+    private static let repairTime: Int64 = 400_000
+
+    var groups: [GroupID] {
+        [.system] + (0..<options.shards).map { GroupID(shard: ShardID(UInt16($0))) }
+    }
+
+    /// The group's leader of the latest term.
+    func leader(of group: GroupID) -> (any ReplicaEndpoint)? {
+        nodes.compactMap { $0.process?.replica(of: group) }
+            .filter { $0.status.role == .leader }
+            .max { $0.status.term < $1.status.term }
+    }
+
+    /// Makes a node that knows nothing of any group.
+    func addNode() {
+        let node = SimulatedNode(
+            NodeID(UInt64(nodes.count) + 1),
+            machine: machineName(nodes.count + 1),
+            clock: SimulatedClock(drift: 0),
+            isFounder: false
+        )
+        add(node)
+        start(node)
+    }
+
+    /// Now and then: a step towards another membership, or another leader.
+    func changeSomething() {
+        let group = pick(groups)
+        guard let leader = leader(of: group) else { return }
+        let configuration = leader.status.configuration
+        guard !configuration.isJoint else { return }
+        let voters = configuration.voters.incoming.voters
+        if chance(30) {
+            coverage[.leadershipTransferred] += 1
+            return leader.transfer(to: pick(voters))
+        }
+        if let learner = configuration.learners.first {
+            let others = voters.filter { $0 != leader.status.id }
+            guard !others.isEmpty else { return }
+            return replace(pick(others), by: learner, leader)
+        }
+        let outside = nodes.filter { $0.state != .lost && !configuration.contains($0.id) }
+        guard !outside.isEmpty else { return }
+        leader.change(ConfigurationChange(steps: [.init(.addLearner, pick(outside).id)])) { _ in }
+    }
+
+    private func replace(_ old: NodeID, by new: NodeID, _ leader: any ReplicaEndpoint) {
+        let change = ConfigurationChange(
+            transition: .jointAutoLeave,
+            steps: [.init(.addVoter, new), .init(.remove, old)]
+        )
+        let isLost = node(old)?.state == .lost
+        leader.change(change) { [unowned self] failure in
+            guard failure == nil else { return }
+            coverage[.memberReplaced] += 1
+            if isLost { coverage[.lostNodeReplaced] += 1 }
+        }
+    }
+
+    /// In the healed world: puts new nodes in the place of lost ones, and ends what was begun.
+    func repair() {
+        let lost = nodes.filter { $0.state == .lost }.map(\.id)
+        for group in groups {
+            guard let leader = leader(of: group) else { continue }
+            let configuration = leader.status.configuration
+            guard !configuration.isJoint else { continue }
+            let gone = configuration.voters.incoming.voters.first { lost.contains($0) }
+            switch (gone, configuration.learners.first) {
+            case (let gone?, let learner?) where !lost.contains(learner):
+                replace(gone, by: learner, leader)
+            case (_, let learner?):
+                leader.change(ConfigurationChange(steps: [.init(.remove, learner)])) { _ in }
+            case (.some, nil):
+                let outside = nodes.first { $0.state == .up && !configuration.contains($0.id) }
+                guard let outside else { continue }
+                leader.change(ConfigurationChange(steps: [.init(.addLearner, outside.id)])) { _ in }
+            case (nil, nil): continue
+            }
+        }
+        plan(after: Self.repairTime) { [unowned self] in repair() }
+    }
+
+    /// A membership that is not what it should be in the end; nil if all are.
+    var unfinishedMembership: String? {
+        for group in groups {
+            guard let configuration = leader(of: group)?.status.configuration else { continue }
+            if configuration.isJoint || !configuration.learners.isEmpty {
+                return "\(group) has \(configuration)"
+            }
+            for node in nodes where node.state == .lost && configuration.contains(node.id) {
+                return "\(group) has the lost node \(node.id)"
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,135 @@
+import ClusterPrimitives
+import ReplicationLog
+
+/// One world's sizes, rates and faults, drawn from its seed. Each world gets some of the faults and some
+/// limits so small that they are met: a mixture of everything always would hide what each does alone.
+/// Times are in microseconds.
+public struct WorldOptions: Sendable {
+    /// What everything in the world comes from.
+    public let seed: UInt64
+    var nodes = 3
+    var shards = 2
+    var clients = 4
+    /// How long clients act and faults happen.
+    var busyTime: Int64 = 30_000_000
+    /// How long the healed world may take until all is well.
+    var healTime: Int64 = 120_000_000
+
+    // Sizes.
+    var segmentBytes = 64 << 10
+    var checkpointEntries: UInt64 = 200
+    var checkpointTicks: Int64 = 50
+    var inflightMessagesMax = 256
+    var messageBytesMax: UInt64 = 1 << 20
+    var inflightBytesMax: UInt64 = 16 << 20
+    var committedBytesMax: UInt64 = 4 << 20
+    var uncommittedBytesMax: UInt64 = 64 << 20
+    var proposalsMax = 4_096
+    /// Entries between two comparisons of all rows.
+    var checksumEntries: UInt64 = 64
+    /// Entries kept below a checkpoint for followers that lag, and bytes.
+    var retainedEntries = 1_000
+    var heldBytesMax = 64 << 20
+    var electionTicks = 16
+    var heartbeatTicks = 4
+
+    // Times.
+    var tick: Int64 = 25_000
+    var thinkTime: Int64 = 40_000
+    var syncTime: ClosedRange<Int64> = 100...3_000
+    var applyTime: ClosedRange<Int64> = 100...2_000
+    var reopenWindow = TimeSpan(milliseconds: 4_000)
+    var nightSeconds: Int64 = 5
+
+    // Faults; per mille of messages, and mean microseconds between events, 0 for never.
+    var network = NetworkOptions()
+    var crashEvery: Int64 = 0
+    var allDownEvery: Int64 = 0
+    var pauseEvery: Int64 = 0
+    var partitionEvery: Int64 = 0
+    var stallEvery: Int64 = 0
+    var fullEvery: Int64 = 0
+    var failedSyncEvery: Int64 = 0
+    var clockEvery: Int64 = 0
+    var driftMax: Double = 0
+    var flipsBit = false
+    /// Members are replaced, and leadership is handed over.
+    var changeEvery: Int64 = 0
+    /// Nodes that are there to be put in somebody's place.
+    var spares = 0
+
+    /// Draws a world.
+    public init(seed: UInt64) {
+        self.seed = seed
+        var random = SeededGenerator(seed: seed)
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func pick<Value>(_ values: [Value]) -> Value {
+            values[Int.random(in: 0..<values.count, using: &random)]
+        }
+        nodes = pick([3, 3, 3, 5])
+        shards = pick([1, 1, 2, 3])
+        clients = pick([2, 4, 8])
+        busyTime = pick([15_000_000, 30_000_000, 45_000_000])
+        segmentBytes = pick([64 << 10, 64 << 10, 256 << 10])
+        checkpointEntries = pick([10, 40, 200, 1_000])
+        checkpointTicks = pick([5, 50])
+        inflightMessagesMax = pick([1, 2, 8, 256])
+        messageBytesMax = pick([1, 700, 4_000, 1 << 20])
+        inflightBytesMax = max(messageBytesMax, pick([1, 2_000, 16 << 20]))
+        committedBytesMax = pick([1, 2_000, 4 << 20])
+        uncommittedBytesMax = pick([2_000, 64 << 20, 64 << 20])
+        proposalsMax = pick([2, 16, 4_096])
+        checksumEntries = pick([16, 64])
+        retainedEntries = pick([0, 5, 50, 1_000])
+        heldBytesMax = pick([0, 2_000, 64 << 20])
+        (electionTicks, heartbeatTicks) = pick([(16, 4), (16, 4), (10, 1)])
+        tick = pick([25_000, 25_000, 60_000])
+        thinkTime = pick([5_000, 40_000, 200_000])
+        syncTime = pick([100...500, 100...3_000, 5_000...60_000])
+        applyTime = pick([50...300, 100...2_000, 2_000...30_000])
+        reopenWindow = TimeSpan(milliseconds: pick([500, 2_000, 6_000]))
+        nightSeconds = pick([2, 5, 11])
+        network = NetworkOptions(using: &random)
+        if chance(75) { crashEvery = pick([2_000_000, 5_000_000, 10_000_000]) }
+        if chance(20) { allDownEvery = 12_000_000 }
+        if chance(30) { pauseEvery = pick([3_000_000, 8_000_000]) }
+        if chance(60) { partitionEvery = pick([2_000_000, 6_000_000]) }
+        if chance(30) { stallEvery = pick([3_000_000, 8_000_000]) }
+        if chance(20) { fullEvery = 6_000_000 }
+        if chance(20) { failedSyncEvery = 7_000_000 }
+        if chance(40) { clockEvery = pick([2_000_000, 6_000_000]) }
+        if chance(40) { driftMax = pick([0.001, 0.02]) }
+        if chance(40) {
+            changeEvery = pick([1_500_000, 5_000_000])
+            spares = pick([0, 1, 2])
+        }
+        flipsBit = chance(25)
+    }
+
+    /// The log's limits.
+    var logConfiguration: LogConfiguration { .small(segmentBytes: segmentBytes) }
+}
+
+/// What the network does to messages.
+struct NetworkOptions: Sendable {
+    /// Microseconds that a message takes.
+    var delay: ClosedRange<Int64> = 200...2_000
+    var dropPerMille = 0
+    var duplicatePerMille = 0
+    /// Messages that take up to `longDelay`.
+    var delayPerMille = 0
+    var longDelay: Int64 = 1_500_000
+
+    init() {}
+
+    init(using random: inout SeededGenerator) {
+        func pick<Value>(_ values: [Value]) -> Value {
+            values[Int.random(in: 0..<values.count, using: &random)]
+        }
+        delay = pick([50...500, 200...2_000, 500...40_000])
+        dropPerMille = pick([0, 0, 5, 50, 150])
+        duplicatePerMille = pick([0, 0, 10, 100])
+        delayPerMille = pick([0, 0, 10, 50])
+        longDelay = pick([300_000, 1_500_000, 6_000_000])
+    }
+}
