@@ -167,6 +167,7 @@ public final class Node: Service, Sendable {
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
+        network?.compareClocks(context, logger: logger)
         coordinator.start()
     }
 

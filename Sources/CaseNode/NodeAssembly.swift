@@ -182,8 +182,9 @@ final class NodeAssembly {
         return limits
     }
 
-    /// Bytes of payload that all replicas together keep in memory for followers that lag: 256 MiB.
-    private static let retainedBytesMax = 256 << 20
+    /// Bytes of payload that all replicas together keep in memory for followers that lag: 128 MiB, and four times
+    /// that at worst, while a follower of every one of them is there and far behind.
+    private static let retainedBytesMax = 128 << 20
 
     private func makeHost<Machine: StateMachine>(
         group id: GroupID,

@@ -21,11 +21,13 @@ public struct DriverLimits: Sendable {
     public var heldBytesMax = 64 << 20
 
     /// After so many ticks without a receipt a leader's disk counts as stalled: it hands leadership over,
-    /// since its heartbeats would keep others from taking it while it can acknowledge nothing.
-    public var stalledWriteTicks = 40
+    /// since its heartbeats would keep others from taking it while it can acknowledge nothing. Three seconds
+    /// of the server's ticks: a disk that is only slow is mostly slow for the other replicas as well.
+    public var stalledWriteTicks = 120
     /// A copy that nobody was sent for so many ticks goes: it takes as much disk as the store.
     public var snapshotUnusedTicks = 400
-    /// Ticks before a copy that could not be made is asked for again.
+    /// Ticks before a copy that could not be made is asked for again, and before one that did not arrive is sent
+    /// again: a receiver whose disk is full must not be sent the same file without end.
     public var snapshotRetryTicks = 40
 
     /// The defaults.

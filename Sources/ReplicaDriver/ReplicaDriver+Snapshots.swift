@@ -7,6 +7,8 @@ struct SnapshotCopies {
     var isBeingMade = false
     /// Ticks before another is asked for.
     var pauseTicks = 0
+    /// Who did not take one just now, and ticks before it is sent another.
+    var refusals: [(node: NodeID, ticks: Int)] = []
     /// Made, and not dropped; the last one is what the core sends.
     var made: [Copy] = []
 
@@ -61,7 +63,8 @@ extension ReplicaDriver {
 
     mutating func sendCopy(_ message: Message) {
         guard let id = message.snapshot?.id,
-            let place = copies.made.firstIndex(where: { $0.id == id })
+            let place = copies.made.firstIndex(where: { $0.id == id }),
+            !copies.refusals.contains(where: { $0.node == message.to })
         else {
             raft.step(.reportSnapshot(message.to, arrived: false))
             return
@@ -74,6 +77,8 @@ extension ReplicaDriver {
     /// Answers one `sendSnapshot`: whether the receiver has taken it.
     public mutating func snapshotSent(_ id: SnapshotID, to node: NodeID, arrived: Bool) {
         raft.step(.reportSnapshot(node, arrived: arrived))
+        copies.refusals.removeAll { $0.node == node }
+        if !arrived { copies.refusals.append((node, limits.snapshotRetryTicks)) }
         guard let place = copies.made.firstIndex(where: { $0.id == id }) else { return }
         copies.made[place].sends -= 1
         copies.made[place].ticksUnused = 0
@@ -83,6 +88,8 @@ extension ReplicaDriver {
 
     mutating func passTickOfCopies() {
         copies.pauseTicks = max(0, copies.pauseTicks - 1)
+        for place in copies.refusals.indices { copies.refusals[place].ticks -= 1 }
+        copies.refusals.removeAll { $0.ticks <= 0 }
         guard !copies.made.isEmpty else { return }
         for place in copies.made.indices where copies.made[place].sends == 0 {
             copies.made[place].ticksUnused += 1

@@ -1,4 +1,6 @@
 import ClusterPrimitives
+import Logging
+import Synchronization
 import Testing
 
 @testable import CaseNode
@@ -96,5 +98,42 @@ import Testing
             reading(2, ahead: 1, at: 200), reading(3, ahead: 2, at: 200),
         ]
         #expect(verdict(readings, at: 200) == .sound(median: TimeSpan(milliseconds: 1)))
+    }
+}
+
+@Suite struct ClockExchangeTests {
+    /// How often a node gives up what it leads when two other members' clocks are off its own by so much.
+    private func handOvers(ahead: Int64, rounds: Int = 2) -> Int {
+        let handOvers = Locked(0)
+        let exchange = ClockExchange(
+            node: NodeID(1),
+            clock: SystemClock(floor: .zero),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            members: { (1...3).map { NodeID(UInt64($0)) } },
+            ask: { _, reply in reply(SystemClock.wall() + TimeSpan(milliseconds: ahead)) },
+            giveUp: { handOvers.withLock { $0 += 1 } }
+        )
+        for _ in 0..<rounds { exchange.compare() }
+        return handOvers.withLock { $0 }
+    }
+
+    @Test func aClockThatIsOffLeadsNothing() {
+        let off = ClockJudge.boundMilliseconds + 500
+        #expect(handOvers(ahead: 0) == 0)
+        #expect(handOvers(ahead: off, rounds: 1) == 0, "nobody has answered yet")
+        #expect(handOvers(ahead: off, rounds: 5) == 4, "as long as it lasts")
+        #expect(handOvers(ahead: -off, rounds: 5) == 4)
+    }
+
+    @Test func timeFollowsNoClockThatIsAheadOfTheMedian() {
+        let clock = SystemClock(floor: .zero)
+        let start = clock.now()
+        clock.follow(median: .seconds(-5))
+        // It never falls: it runs on at the monotonic rate, and says by how much the machine is off.
+        #expect(clock.now() >= start)
+        #expect(clock.alarm > .seconds(4))
+        clock.follow(median: .seconds(5))
+        #expect(clock.now() >= start)
+        #expect(clock.alarm == TimeSpan(milliseconds: 0), "others that are ahead change nothing")
     }
 }

@@ -126,6 +126,21 @@ import Testing
         #expect(replica.ports.snapshotsSent.count == 1)
     }
 
+    @Test func aCopyThatDidNotArriveIsSentAgainAfterAWhile() throws {
+        var replica = try leaderWithSomebodyBehind()
+        let id = SnapshotID(index: LogIndex(21), term: Term(1))
+        let configuration = replica.driver.status.configuration
+        replica.driver.snapshotMade(id, configuration: configuration)
+        replica.receive(.heartbeatResponse, from: 3, term: 1)
+        #expect(replica.ports.snapshotsSent.count == 1)
+        replica.driver.snapshotSent(id, to: NodeID(3), arrived: false)
+        replica.receive(.heartbeatResponse, from: 3, term: 1)
+        #expect(replica.ports.snapshotsSent.count == 1, "not at once")
+        for _ in 0..<2 { replica.driver.tick() }
+        replica.receive(.heartbeatResponse, from: 3, term: 1)
+        #expect(replica.ports.snapshotsSent.count == 2)
+    }
+
     @Test func aCopyThatCanNotBeMadeIsAskedForAgainAfterAWhile() throws {
         var replica = try leaderWithSomebodyBehind()
         let configuration = replica.driver.status.configuration

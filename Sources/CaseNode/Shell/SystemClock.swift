@@ -8,6 +8,8 @@ final class SystemClock: Sendable {
     static let alarmMin = TimeSpan(milliseconds: 500)
 
     private let keeper: Mutex<TimeKeeper>
+    /// What is taken off this machine's clock: it is ahead of the voters' median.
+    private let excess = Mutex(TimeSpan(milliseconds: 0))
     private let reported = Mutex(false)
 
     /// - Parameter floor: the last time that the node's logs hold; the clock never answers less.
@@ -23,9 +25,19 @@ final class SystemClock: Sendable {
 
     /// The time now, never below an earlier answer.
     func now() -> Timestamp {
-        keeper.withLock {
-            $0.now(wall: Self.wall(), monotonicMilliseconds: Self.monotonicMilliseconds())
+        let excess = excess.withLock { $0 }
+        return keeper.withLock {
+            $0.now(
+                wall: Self.wall() + excess,
+                monotonicMilliseconds: Self.monotonicMilliseconds()
+            )
         }
+    }
+
+    /// The voters' clocks are ahead of this machine's by `median`. Where they are behind, time runs by them from
+    /// now on: at the monotonic rate until they have caught up, since it never falls.
+    func follow(median: TimeSpan) {
+        excess.withLock { $0 = min(median, TimeSpan(milliseconds: 0)) }
     }
 
     /// Time goes on from `floor` if it is not there yet.
