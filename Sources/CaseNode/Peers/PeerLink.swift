@@ -49,7 +49,7 @@ final class PeerLink: Sendable {
     private let shared = Mutex(Shared())
     private let state: NIOLoopBoundBox<LoopState>
 
-    /// - Parameter target: with the name that the peer's certificate must have.
+    /// `target` has the name that the peer's certificate must have.
     init(
         to peer: NodeID,
         target: RPCTarget,

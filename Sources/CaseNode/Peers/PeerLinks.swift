@@ -21,9 +21,8 @@ final class PeerLinks: PeerTransport {
     private let snapshots: SnapshotSender
     private let state = Mutex(State())
 
-    /// - Parameters:
-    ///   - tls: with this node's certificate; nil for plain text on loopback.
-    ///   - files: threads that read snapshots.
+    /// `tls` has this node's certificate, or is nil for plain text on loopback; `files` are threads that read
+    /// snapshots.
     init(
         handshake: PeerHandshake,
         tls: TLSContext?,

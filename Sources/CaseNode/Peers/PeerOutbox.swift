@@ -12,9 +12,8 @@ struct PeerOutbox {
 
     var isEmpty: Bool { start == messages.count }
 
-    /// Takes an encoded message, or drops it and counts it.
-    /// - Parameter isBulk: it carries entries; others have a reserve of their own.
-    /// - Returns: whether it was taken.
+    /// Takes an encoded message, or drops it and counts it; says whether it was taken. A bulky one carries
+    /// entries; the others have a reserve of their own.
     @discardableResult
     mutating func add(_ message: [UInt8], isBulk: Bool) -> Bool {
         let limit = PeerLimits.outboxBytesMax + (isBulk ? 0 : PeerLimits.outboxReserveBytes)

@@ -21,7 +21,7 @@ final class PeerService: Sendable {
     /// Messages that were no replica's business here, ever.
     private let strays = Atomic<UInt64>(0)
 
-    /// - Parameter knows: whether a node may speak to this one.
+    /// `knows` says whether a node may speak to this one.
     init(
         handshake: PeerHandshake,
         receivers: ReceiverTable,

@@ -67,8 +67,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
 
     // MARK: Commands
 
-    /// Proposes a command wherever the leader is.
-    /// - Parameter time: within which it is proposed, or not at all.
+    /// Proposes a command wherever the leader is, within `time` or not at all.
     func propose(
         _ command: Machine.Command,
         within time: TimeAmount? = nil,

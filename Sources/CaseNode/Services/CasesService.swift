@@ -201,8 +201,9 @@ struct CasesService: Sendable {
         context.answering(reply) { actor throws(WireError) in
             try Self.requireReader(actor)
             let (id, shard) = try locate(caseID)
-            try context.follow(shard, reply.context)
-            context.read(shard) { reader in
+            let freshness = context.freshness(reply.context, [shard])
+            if case .linearizable = freshness { try context.follow(shard, reply.context) }
+            context.read(shard, freshness) { reader in
                 guard let record = try reader.record(id), CaseMachine.maySee(actor, record) else {
                     throw WireError.notFound
                 }
@@ -210,7 +211,8 @@ struct CasesService: Sendable {
             } _: { result in
                 switch result {
                 case .success(let response):
-                    reply.complete(response, metadata: context.guidance(shard))
+                    let guidance = context.guidance(shard).merging(freshness.guidance)
+                    reply.complete(response, metadata: guidance)
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }
             }

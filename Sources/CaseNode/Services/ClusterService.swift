@@ -36,6 +36,7 @@ struct ClusterService: Sendable {
             calling: setSetting
         )
         router.unary(path("Nights"), PBNightsRequest.self, PBNightsResponse.self, calling: nights)
+        ChecksumService(context: context).register(in: &router)
     }
 
     private func path(_ method: String) -> String { "/\(Self.name)/\(method)" }

@@ -22,7 +22,7 @@ extension ServiceContext {
         _ body: @escaping @Sendable (ShardReader) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            read(shard, body) { continuation.resume(with: $0) }
+            read(shard, .linearizable, body) { continuation.resume(with: $0) }
         }
     }
 

@@ -114,39 +114,47 @@ final class ServiceContext: Sendable {
 
     // MARK: Reads
 
-    /// Runs a read on a reader thread once it is linearizable for the shard, and answers with its result.
+    /// Runs a read on a reader thread, linearizable for the shard unless the caller does with an older state,
+    /// and answers with its result.
     func read<Value: Sendable>(
+        _ shard: GroupRoute<ShardMachine>,
+        _ freshness: Freshness = .linearizable,
+        _ body: @escaping @Sendable (ShardReader) throws -> Value,
+        _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
+    ) {
+        guard case .linearizable = freshness else { return readStore(shard, body, reply) }
+        shard.read { [self] failure in
+            if let failure { return reply(.failure(wireError(failure))) }
+            readStore(shard, body, reply)
+        }
+    }
+
+    private func readStore<Value: Sendable>(
         _ shard: GroupRoute<ShardMachine>,
         _ body: @escaping @Sendable (ShardReader) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
-        shard.read { [self] failure in
-            if let failure { return reply(.failure(wireError(failure))) }
-            let waiting = readJobs.add(1, ordering: .relaxed).oldValue
-            guard waiting < Self.readJobsMax else {
-                readJobs.subtract(1, ordering: .relaxed)
-                let overload = ReplicaFailure.overloaded(
-                    inFlight: waiting,
-                    limit: Self.readJobsMax
-                )
-                return reply(.failure(WireError(overload)))
-            }
-            readers.submit { [self] state in
-                readJobs.subtract(1, ordering: .relaxed)
-                guard state == .active else { return reply(.failure(WireError(.stopping))) }
-                do {
-                    reply(
-                        .success(
-                            try shard.machine.read { reader throws(StoreError) in
-                                try Self.storeErrors { try body(reader) }
-                            }.get()
-                        )
+        let waiting = readJobs.add(1, ordering: .relaxed).oldValue
+        guard waiting < Self.readJobsMax else {
+            readJobs.subtract(1, ordering: .relaxed)
+            let overload = ReplicaFailure.overloaded(inFlight: waiting, limit: Self.readJobsMax)
+            return reply(.failure(WireError(overload)))
+        }
+        readers.submit { [self] state in
+            readJobs.subtract(1, ordering: .relaxed)
+            guard state == .active else { return reply(.failure(WireError(.stopping))) }
+            do {
+                reply(
+                    .success(
+                        try shard.machine.read { reader throws(StoreError) in
+                            try Self.storeErrors { try body(reader) }
+                        }.get()
                     )
-                } catch let error as WireError {
-                    reply(.failure(error))
-                } catch {
-                    reply(.failure(.storage))
-                }
+                )
+            } catch let error as WireError {
+                reply(.failure(error))
+            } catch {
+                reply(.failure(.storage))
             }
         }
     }

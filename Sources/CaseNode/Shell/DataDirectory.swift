@@ -89,34 +89,44 @@ final class DataDirectory: Sendable {
         try Self.makeDirectoryDurably(path)
         let identityPath = path + "/identity"
         if try Self.isForeign(path) { throw .foreign(path: path) }
-        lock = Mutex(try Self.takeLock(path))
-        if access(identityPath, F_OK) == 0 {
-            let identity = try Self.readIdentity(identityPath)
-            if let expectedCluster, identity.cluster != expectedCluster {
+        let descriptor = try Self.takeLock(path)
+        do throws(DataDirectoryError) {
+            let known = access(identityPath, F_OK) == 0 ? try Self.readIdentity(identityPath) : nil
+            if let known, let expectedCluster, known.cluster != expectedCluster {
                 throw .otherCluster(path: path)
             }
-            if let expectedNode, identity.node != expectedNode {
-                throw .otherNode(path: path, found: identity.node, expected: expectedNode)
+            if let known, let expectedNode, known.node != expectedNode {
+                throw .otherNode(path: path, found: known.node, expected: expectedNode)
             }
-            nodeID = identity.node
-            clusterID = identity.cluster
-            isNew = false
-        } else {
-            nodeID = newNodeID
-            clusterID = newClusterID
-            isNew = true
-            let text = """
-                casecluster data directory
-                format \(Self.formatVersion)
-                node \(newNodeID)
-                cluster \(Hex.encode(newClusterID))
-
-                """
-            try Self.writeDurably(Array(text.utf8), to: identityPath, mode: 0o644)
+            nodeID = known?.node ?? newNodeID
+            clusterID = known?.cluster ?? newClusterID
+            isNew = known == nil
+            if known == nil {
+                try Self.writeIdentity(identityPath, node: newNodeID, cluster: newClusterID)
+            }
+            try Self.makeDirectory(path + "/log")
+            try Self.makeDirectory(path + "/store")
+            try Self.synchronizeDirectory(path)
+        } catch {
+            close(descriptor)
+            throw error
         }
-        try Self.makeDirectory(logPath)
-        try Self.makeDirectory(storePath)
-        try Self.synchronizeDirectory(path)
+        lock = Mutex(descriptor)
+    }
+
+    private static func writeIdentity(
+        _ path: String,
+        node: NodeID,
+        cluster: [UInt8]
+    ) throws(DataDirectoryError) {
+        let text = """
+            casecluster data directory
+            format \(formatVersion)
+            node \(node)
+            cluster \(Hex.encode(cluster))
+
+            """
+        try writeDurably(Array(text.utf8), to: path, mode: 0o644)
     }
 
     deinit { release() }
