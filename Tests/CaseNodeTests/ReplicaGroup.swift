@@ -135,17 +135,22 @@ final class GroupNode: Sendable {
     struct Options {
         var checkpointEntries = 1_000_000
         var retainedBytes = 1 << 20
+        var segmentBytes = 4 << 20
+        /// Faults of a node's log.
+        var faults: [NodeID: FileFaults] = [:]
     }
 
     /// Opens the log, as of the first start or a later one.
     static func openLog(
         _ path: String,
-        _ id: NodeID
+        _ id: NodeID,
+        _ options: Options = Options()
     ) throws -> (log: ReplicationLog, recovered: RecoveredLog) {
         try ReplicationLog.open(
             directory: path + "/log",
-            fileSystem: POSIXFileSystem(),
-            configuration: .small(segmentBytes: 4 << 20),
+            fileSystem: options.faults[id].map { FaultyFileSystem($0) as any LogFileSystem }
+                ?? POSIXFileSystem(),
+            configuration: .small(segmentBytes: options.segmentBytes),
             identity: LogIdentity(cluster: Array(1...16), node: id)
         )
     }
@@ -167,7 +172,7 @@ final class GroupNode: Sendable {
             atPath: path,
             withIntermediateDirectories: true
         )
-        let (log, recovered) = try Self.openLog(path, id)
+        let (log, recovered) = try Self.openLog(path, id, options)
         let failures = failures
         let onFailure: @Sendable (any Error) -> Void = { error in
             failures.withLock { $0.append("\(error)") }
@@ -265,7 +270,7 @@ final class ReplicaGroup {
 
     func node(_ id: NodeID) throws -> GroupNode { try #require(nodes[id]) }
 
-    /// Claims a key at the leader, whoever that is by then. Gives up after many refusals.
+    /// Claims a key at the leader, whoever that is by then. Gives up after 20 s.
     func claim(size: Int = 20) async throws -> LogIndex {
         claims += 1
         let key = "\(claims)-" + String(repeating: "x", count: size)
@@ -274,14 +279,15 @@ final class ReplicaGroup {
             channel: PrincipalID("channel:mail"),
             contentHash: SHA256Digest(hashing: Array(key.utf8))
         )
-        for _ in 0..<100 {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
             let leader = try node(await board.leader())
             let outcome = await withCheckedContinuation { continuation in
                 leader.host.propose(command) { continuation.resume(returning: $0) }
             }
             switch outcome {
             case .success: return leader.host.machine.applied.index
-            case .failure(.notLeader), .failure(.outcomeUnknown): continue
+            case .failure(.notLeader), .failure(.outcomeUnknown), .failure(.diskFull): continue
             case .failure(let failure): throw failure
             }
         }

@@ -69,6 +69,8 @@ import Testing
             )
             #expect(joined.learners.contains(id))
             try await group.waitUntil(id, hasApplied: try await group.claim())
+            let leader = await group.board.leader()
+            while try await group.status(leader).isCaughtUp(id) != true {}
         }
         let steps = [NodeID(2), NodeID(3)].map { ConfigurationChange.Step(.addVoter, $0) }
         let joint = try await group.change(
@@ -160,6 +162,29 @@ import Testing
         #expect(claims.0 == nil && claims.1 != nil)
         try group.stop(old)
         try group.start(old)
+        try await group.expectEqual([1, 2, 3])
+        try group.close()
+    }
+
+    @Test func aLeaderWhoseDiskIsFullGivesWay() async throws {
+        let faults = [1, 2, 3].map { (NodeID($0), FileFaults()) }
+        let options = GroupNode.Options(
+            segmentBytes: 256 << 10,
+            faults: Dictionary(uniqueKeysWithValues: faults)
+        )
+        let group = try ReplicaGroup(founders: [1, 2, 3], options: options)
+        _ = try await group.claim()
+        let old = await group.board.leader()
+        options.faults[old]?.set { $0.isFull = true }
+        let log = try group.node(old).log
+        // Until its log needs another segment; then another node takes over, and the group writes on.
+        for _ in 0..<2_000 where !log.isFull { _ = try await group.claim(size: 900) }
+        #expect(log.isFull)
+        #expect(await group.board.leader(besides: old) != old)
+        for _ in 0..<20 { _ = try await group.claim(size: 900) }
+        options.faults[old]?.set { $0.isFull = false }
+        // A node's idle timer tries again.
+        log.tick()
         try await group.expectEqual([1, 2, 3])
         try group.close()
     }
