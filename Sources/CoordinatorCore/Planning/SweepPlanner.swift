@@ -64,6 +64,9 @@ struct SweepPlanner: Sendable {
         slots.tick()
         for position in shards.indices {
             let quiet = ticks - shards[position].answeredAtTick
+            #if CASECLUSTER_FAULTS
+            if DeliberateFault.forgetsDueTimes.isOn, shards[position].answeredAtTick > 0 { continue }
+            #endif
             if quiet >= PlannerLimits.recheckTicks { shards[position].due = .unknown }
             if shards[position].due.holds(at: now) { slots.want(ShardID(UInt16(position))) }
         }
@@ -78,6 +81,9 @@ struct SweepPlanner: Sendable {
     ) -> [CoordinatorEffect] {
         let position = Int(shard.rawValue)
         guard position < shards.count else { return [] }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.forgetsDueTimes.isOn { return [] }
+        #endif
         if slots.isOut(shard) {
             shards[position].announced = min(shards[position].announced ?? dueAt, dueAt)
         }

@@ -39,7 +39,9 @@ extension World {
     /// What is not well yet; nil if all is.
     private var trouble: String? {
         let running = nodes.filter { $0.state != .lost }
-        if let down = running.first(where: { $0.state == .down }) { return "node \(down.id) is down" }
+        if let down = running.first(where: { $0.state == .down }) {
+            return "node \(down.id) is down"
+        }
         if let busy = clients.first(where: \.isBusy) { return "client \(busy.endpoint) waits" }
         if !book.isQuiet { return "reads wait" }
         for group in groups {

@@ -218,7 +218,8 @@ public final class World {
                 serve(process) { [unowned self] answer in
                     guard process.isAlive, !isAnswered else { return }
                     isAnswered = true
-                    let way = isLocal
+                    let way =
+                        isLocal
                         ? 0 : network.fate(to.rawValue, from, &random, &coverage).first
                     guard let way else { return }
                     if let caller {
