@@ -224,7 +224,9 @@ final class DatabaseFile: Sendable {
         #if CASECLUSTER_FAULTS
         if DeliberateFault.checkpointsWithoutSync.isOn {
             try translating {
-                try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+                try queue.writeWithoutTransaction { db in
+                    try db.execute(sql: "PRAGMA synchronous = OFF")
+                }
             }
             return queue
         }

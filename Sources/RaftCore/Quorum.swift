@@ -98,7 +98,9 @@ public struct JointQuorum: Hashable, Sendable {
     /// The highest index that both majorities have acknowledged.
     public func committedIndex(_ acknowledged: (NodeID) -> LogIndex?) -> LogIndex {
         #if CASECLUSTER_FAULTS
-        if DeliberateFault.countsOneHalfOfJoint.isOn { return incoming.committedIndex(acknowledged) }
+        if DeliberateFault.countsOneHalfOfJoint.isOn {
+            return incoming.committedIndex(acknowledged)
+        }
         #endif
         return min(incoming.committedIndex(acknowledged), outgoing.committedIndex(acknowledged))
     }

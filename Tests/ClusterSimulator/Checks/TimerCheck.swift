@@ -21,6 +21,13 @@ final class TimerCheck {
     /// Whether the coordinator has nothing left to do.
     var isSettled: Bool { due.isEmpty && closedAt.keys.allSatisfy { archived.contains($0) } }
 
+    /// What the coordinator has left to do, for people.
+    var unsettled: String {
+        let waiting = due.sorted { $0.key < $1.key }.map { "case \($0.key) due at \($0.value)" }
+        let closed = closedAt.keys.sorted().filter { !archived.contains($0) }
+        return (waiting + closed.map { "case \($0) closed" }).prefix(3).joined(separator: ", ")
+    }
+
     /// One entry was applied.
     func applied(_ shard: ShardID, _ result: AppliedResult, _ entry: Entry) {
         guard result.index > seen[shard] ?? .zero else { return }

@@ -59,6 +59,8 @@ public final class World {
     private var queue = EventQueue()
     /// No more faults; whoever is down comes back.
     var isHealing = false
+    /// What was not well at the last looks.
+    var lastTrouble: [String] = []
     /// All is well.
     var isDone = false
 
