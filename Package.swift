@@ -195,8 +195,12 @@ let tests: [Target] = [
 ]
 
 // Deploy/test sets this: there a warning is an error.
-let settings: [SwiftSetting] =
+var settings: [SwiftSetting] =
     Context.environment["CASECLUSTER_WARNINGS"] == "error" ? [.treatAllWarnings(as: .error)] : []
+// Deploy/simulate --faults sets this: the faults that the simulator must find.
+if Context.environment["CASECLUSTER_FAULTS"] == "1" {
+    settings.append(.define("CASECLUSTER_FAULTS"))
+}
 for target in pureTargets + shellTargets + programs + tests { target.swiftSettings = settings }
 
 let package = Package(

@@ -20,10 +20,12 @@ public struct CaseWatch: AsyncSequence, Sendable {
     /// The longest life of one stream; then it is opened again from the last token. A connection
     /// that died without a word is found out by this at the latest.
     static let streamLifeMax: Duration = .seconds(300)
+    /// This one's.
+    var streamLife: Duration = Self.streamLifeMax
 
     /// Starts from the request's token.
     public func makeAsyncIterator() -> Iterator {
-        Iterator(client, request, patience, includesHeartbeats)
+        Iterator(self)
     }
 
     /// Follows the changes.
@@ -31,21 +33,18 @@ public struct CaseWatch: AsyncSequence, Sendable {
         private let client: CaseClient
         private let patience: Duration
         private let includesHeartbeats: Bool
+        private let streamLife: Duration
         private var request: WatchRequest
         private var feed: Feed?
         private var failures = 0
         private var silentSince = NIODeadline.now()
 
-        init(
-            _ client: CaseClient,
-            _ request: WatchRequest,
-            _ patience: Duration,
-            _ includesHeartbeats: Bool
-        ) {
-            self.client = client
-            self.request = request
-            self.patience = patience
-            self.includesHeartbeats = includesHeartbeats
+        init(_ watch: CaseWatch) {
+            client = watch.client
+            request = watch.request
+            patience = watch.patience
+            includesHeartbeats = watch.includesHeartbeats
+            streamLife = watch.streamLife
         }
 
         /// Where to go on: the token of the last event or heartbeat; empty before the first.
@@ -76,7 +75,7 @@ public struct CaseWatch: AsyncSequence, Sendable {
 
         private mutating func open() throws(CaseClientError) -> Feed {
             if let feed { return feed }
-            let opened = try Feed(client, client.nodes.preferred(), request)
+            let opened = try Feed(client, client.nodes.preferred(), request, life: streamLife)
             feed = opened
             return opened
         }
@@ -99,9 +98,15 @@ public struct CaseWatch: AsyncSequence, Sendable {
                 guard !Task.isCancelled else { return }
                 let isSilence = error.code == .unavailable || error.code == .deadlineExceeded
                 guard isSilence, !error.refused else { throw error }
-                guard NIODeadline.now() < silentSince + TimeAmount(patience) else { throw error }
-                // Its life was over: nothing is wrong with the node.
-                if !feed.hasOutlived { client.nodes.moveOn(from: feed.node) }
+                if feed.hasOutlived {
+                    // Its life was over: nothing is wrong with the node, nor has it been silent.
+                    silentSince = .now()
+                } else {
+                    guard NIODeadline.now() < silentSince + TimeAmount(patience) else {
+                        throw error
+                    }
+                    client.nodes.moveOn(from: feed.node)
+                }
             }
             failures += 1
             let pause = client.pause(afterAttempt: failures, advised: error?.retryAfter)
@@ -123,8 +128,12 @@ private final class Feed {
 
     var hasOutlived: Bool { NIODeadline.now() >= endOfLife }
 
-    init(_ client: CaseClient, _ node: Nodes.Node, _ request: WatchRequest) throws(CaseClientError)
-    {
+    init(
+        _ client: CaseClient,
+        _ node: Nodes.Node,
+        _ request: WatchRequest,
+        life: Duration
+    ) throws(CaseClientError) {
         let bytes: [UInt8]
         do {
             bytes = try request.serializedBytes()
@@ -132,7 +141,7 @@ private final class Feed {
             throw .misconfigured("the request can't be encoded: \(error)")
         }
         self.node = node
-        endOfLife = .now() + TimeAmount(CaseWatch.streamLifeMax)
+        endOfLife = .now() + TimeAmount(life)
         stream = node.rpc.serverStream(
             "/casecluster.v1.Cases/Watch",
             bytes,

@@ -221,6 +221,16 @@ final class DatabaseFile: Sendable {
         }
         let uri = location.uri
         let queue = try translating { try DatabaseQueue(path: uri, configuration: settings) }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.checkpointsWithoutSync.isOn {
+            try translating {
+                try queue.writeWithoutTransaction { db in
+                    try db.execute(sql: "PRAGMA synchronous = OFF")
+                }
+            }
+            return queue
+        }
+        #endif
         let isSynced = try translating {
             try queue.writeWithoutTransaction { db in try Self.pragma(db, "synchronous") == 1 }
         }

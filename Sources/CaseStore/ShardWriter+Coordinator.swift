@@ -35,6 +35,9 @@ extension ShardWriter {
 
     /// Remembers the highest epoch; false for an older one.
     private func admit(_ epoch: Epoch) -> Bool {
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.forgetsEpoch.isOn { return true }
+        #endif
         guard epoch >= memory.state.epoch else { return false }
         memory.state.epoch = epoch
         return true
@@ -50,7 +53,13 @@ extension ShardWriter {
         // A clock that is ahead of the shard's may not make anything due.
         guard asOf <= memory.state.shardTime else { return .refused(.notDue(dueAt: asOf)) }
         var count: UInt32 = 0
-        for id in try cases.due(asOf: asOf, limit: limit) {
+        #if CASECLUSTER_FAULTS
+        let isEarly = DeliberateFault.closesEarly.isOn
+        let horizon = isEarly ? asOf + .seconds(1) : asOf
+        #else
+        let horizon = asOf
+        #endif
+        for id in try cases.due(asOf: horizon, limit: limit) {
             guard let stored = try load(id) else { continue }
             let action: CaseAction =
                 stored.record.status == .parked ? .resume : .closeByTimer(asOf: asOf)

@@ -122,6 +122,14 @@ final class ShardWriter {
             results.append(try apply(entry))
         }
         assert(memory.state.appliedIndex >= before, "the applied index never falls")
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.storesAppliedIndexLate.isOn {
+            var state = memory.state
+            state.appliedIndex = before
+            try states.save(state, shard: shard)
+            return results
+        }
+        #endif
         if memory.state.appliedIndex > before { try states.save(memory.state, shard: shard) }
         return results
     }

@@ -1,3 +1,5 @@
+import Glibc
+import NIOCore
 import NIOPosix
 
 /// What can go wrong below the calls. Every case says what the caller should do.
@@ -43,14 +45,20 @@ extension TransportError {
             switch error {
             case let error as TransportError: error
             case let error as NIOConnectionError: .unreachable(Self.words(of: error))
-            default: .unreachable("\(error)")
+            default: .unreachable(Self.systemWords(error))
             }
+    }
+
+    /// The system's own words where an error has its number; what the library adds is for its authors.
+    public static func systemWords(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return String(cString: strerror(error.errnoCode))
     }
 
     /// What the system said: of each address that was tried, or else of the name.
     private static func words(of error: NIOConnectionError) -> String {
         var reasons = error.connectionErrors.map { failure in
-            "\(failure.target.ipAddress ?? error.host): \(failure.error)"
+            "\(failure.target.ipAddress ?? error.host): \(systemWords(failure.error))"
         }
         if reasons.isEmpty, let name = error.dnsAError ?? error.dnsAAAAError {
             reasons = ["\(name)"]

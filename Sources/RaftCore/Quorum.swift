@@ -46,6 +46,11 @@ public struct MajorityQuorum: Hashable, Sendable {
         guard !voters.isEmpty else { return .unbounded }
         let ascending = voters.map { acknowledged($0) ?? .zero }.sorted()
         assert(majority <= ascending.count, "a majority is never more than all")
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.commitsOneVoterShort.isOn, ascending.count > 1 {
+            return ascending[ascending.count - majority + 1]
+        }
+        #endif
         return ascending[ascending.count - majority]
     }
 
@@ -92,12 +97,20 @@ public struct JointQuorum: Hashable, Sendable {
 
     /// The highest index that both majorities have acknowledged.
     public func committedIndex(_ acknowledged: (NodeID) -> LogIndex?) -> LogIndex {
-        min(incoming.committedIndex(acknowledged), outgoing.committedIndex(acknowledged))
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.countsOneHalfOfJoint.isOn {
+            return incoming.committedIndex(acknowledged)
+        }
+        #endif
+        return min(incoming.committedIndex(acknowledged), outgoing.committedIndex(acknowledged))
     }
 
     /// Won when both halves won it, lost when either lost it.
     public func voteResult(_ vote: (NodeID) -> Bool?) -> VoteResult {
-        switch (incoming.voteResult(vote), outgoing.voteResult(vote)) {
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.countsOneHalfOfJoint.isOn { return incoming.voteResult(vote) }
+        #endif
+        return switch (incoming.voteResult(vote), outgoing.voteResult(vote)) {
         case (.won, .won): .won
         case (.lost, _), (_, .lost): .lost
         default: .pending

@@ -68,6 +68,15 @@ extension RaftCore {
             vote == message.from || (vote == .none && lead == .none)
             || (message.kind == .preVote && message.term > term)
         let candidate = SnapshotID(index: message.index, term: message.logTerm)
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.votesTwice.isOn && log.isUpToDate(candidate)
+            || DeliberateFault.votesForShorterLog.isOn && mayVote
+        {
+            sendAfterWrite(Message(answer, to: message.from, term: message.term))
+            if message.kind == .vote { vote = message.from }
+            return
+        }
+        #endif
         guard mayVote, log.isUpToDate(candidate) else {
             sendAfterWrite(Message(answer, to: message.from, term: term, reject: true))
             return

@@ -33,6 +33,11 @@ extension RaftCore {
     mutating func receiveHeartbeat(_ message: Message) {
         // A leader never names more than this log has acknowledged. If it does, the log lost
         // something; to commit what happens to be here instead could commit entries that differ.
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.heartbeatCommitsUnmatched.isOn {
+            log.commit(to: min(message.commit, log.lastIndex))
+        }
+        #endif
         if message.commit <= log.lastIndex { log.commit(to: message.commit) }
         send(Message(.heartbeatResponse, to: message.from, context: message.context))
     }

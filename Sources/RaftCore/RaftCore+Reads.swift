@@ -29,6 +29,9 @@ extension RaftCore {
 
     private mutating func grantWhenConfirmed(_ read: ReadRounds.Read) {
         assert(hasCommittedInTerm, "a read index is known only behind the leader's first entry")
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.readsBeforeRound.isOn { return grant(read) }
+        #endif
         let leadsAlone = configuration.isSingleVoter && configuration.voters.contains(id)
         if leadsAlone || settings.readMode == .lease {
             grant(read)

@@ -144,7 +144,12 @@ extension RaftCore {
         for peer in progress.ids where peer != id {
             guard let member = progress[peer] else { continue }
             // No more than the peer has acknowledged: it may hold other entries beyond.
+            #if CASECLUSTER_FAULTS
+            let isUnmatched = DeliberateFault.heartbeatCommitsUnmatched.isOn
+            let commit = isUnmatched ? log.committed : min(member.match, log.committed)
+            #else
             let commit = min(member.match, log.committed)
+            #endif
             send(Message(.heartbeat, to: peer, commit: commit, context: context))
             _ = progress.update(peer) { $0.sent(commit: commit) }
         }
@@ -218,6 +223,11 @@ extension RaftCore {
     mutating func advanceCommit() -> Bool {
         assert(role == .leader, "only the leader counts")
         let held = configuration.voters.committedIndex { progress[$0]?.match }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.commitsOldTermByCount.isOn, held > log.committed {
+            return log.commit(to: held)
+        }
+        #endif
         guard held > log.committed, log.term(at: held) == term else { return false }
         return log.commit(to: held)
     }

@@ -84,6 +84,9 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
         log.resume(committed: max(hardState.commit, applied), applied: applied)
         term = hardState.term
         vote = hardState.vote
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.forgetsVoteOnRestart.isOn { vote = .none }
+        #endif
         configuration = storage.configuration
         progress = ProgressTable(
             inflightMessagesMax: settings.inflightMessagesMax,
@@ -159,6 +162,11 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     /// Queues a message that may leave only when everything known now is durable: votes and
     /// acknowledgements, also those that this replica gives itself.
     mutating func sendAfterWrite(_ message: Message) {
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.acknowledgesBeforeDurable.isOn, message.to != id {
+            return messages.append(stamped(message))
+        }
+        #endif
         messagesAfterWrite.append(stamped(message))
     }
 

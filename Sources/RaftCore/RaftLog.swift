@@ -113,9 +113,16 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
     ///   or if the sender contradicts what is committed.
     mutating func append(_ entries: [Entry], after previous: SnapshotID) -> LogIndex? {
         guard contains(previous) else { return nil }
+        #if CASECLUSTER_FAULTS
+        let conflict = entries.firstIndex {
+            DeliberateFault.ignoresConflict.isOn
+                ? $0.index > lastIndex : !contains(SnapshotID(index: $0.index, term: $0.term))
+        }
+        #else
         let conflict = entries.firstIndex {
             !contains(SnapshotID(index: $0.index, term: $0.term))
         }
+        #endif
         if let conflict {
             guard entries[conflict].index > committed else { return nil }
             append(entries[conflict...])
@@ -155,7 +162,10 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
     /// The last index that may be applied now; past what is durable only for a taker that writes
     /// the entries of the same batch first.
     private func appliable(beyondDurable: Bool) -> LogIndex {
-        beyondDurable ? committed : min(committed, unstable.offset.previous)
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.appliesBeforeDurable.isOn { return committed }
+        #endif
+        return beyondDurable ? committed : min(committed, unstable.offset.previous)
     }
 
     func hasNextCommitted(beyondDurable: Bool) -> Bool {

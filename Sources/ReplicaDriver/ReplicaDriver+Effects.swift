@@ -98,7 +98,12 @@ extension ReplicaDriver {
             guard first.index <= entry.index else { return nil }
             pendingStart += 1
             defer { trimPending() }
-            if first.index == entry.index, first.term == entry.term {
+            #if CASECLUSTER_FAULTS
+            let isOwn = first.term == entry.term || DeliberateFault.answersOtherTerm.isOn
+            #else
+            let isOwn = first.term == entry.term
+            #endif
+            if first.index == entry.index, isOwn {
                 inStore += 1
                 return first.ticket
             }

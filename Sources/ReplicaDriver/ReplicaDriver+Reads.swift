@@ -5,7 +5,7 @@ import RaftCore
 struct ReadQueue<Ticket: Sendable> {
     struct Round {
         let context: [UInt8]
-        let reads: [Read]
+        var reads: [Read]
     }
 
     struct Read {
@@ -91,6 +91,12 @@ extension ReplicaDriver {
         guard count < limits.readsMax else {
             return ports.failed(read.ticket, .overloaded(inFlight: count, limit: limits.readsMax))
         }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.readsJoinRunningRound.isOn, reads.round != nil {
+            reads.round?.reads.append(read)
+            return
+        }
+        #endif
         reads.gathered.append(read)
     }
 
@@ -132,6 +138,9 @@ extension ReplicaDriver {
         let remote = answered.reads.filter(\.wantsIndex).map(\.ticket)
         if !remote.isEmpty { ports.readIndexKnown(remote, state.index) }
         let own = answered.reads.filter { !$0.wantsIndex }.map(\.ticket)
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.readsBeforeApplied.isOn { return ports.readable(own) }
+        #endif
         if !own.isEmpty { reads.wait(for: state.index, own) }
         releaseReads()
     }

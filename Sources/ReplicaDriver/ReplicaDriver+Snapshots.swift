@@ -148,7 +148,11 @@ extension ReplicaDriver {
     /// followers may still need.
     /// - Returns: the index up to which the durable log may be cut.
     public mutating func compact(through index: LogIndex) -> LogIndex {
+        #if CASECLUSTER_FAULTS
+        let safe = DeliberateFault.compactsAheadOfCheckpoint.isOn ? applied : min(index, applied)
+        #else
         let safe = min(index, applied)
+        #endif
         let end = indexToKeepBehind(safe)
         raft.storage.compact(through: end)
         let base = raft.storage.base.index

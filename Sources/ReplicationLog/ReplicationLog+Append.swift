@@ -71,7 +71,13 @@ extension ReplicationLog {
             guard !entries.isEmpty else { return }
             let index = index(of: group)
             for entry in entries { try put(entry, index) }
-        case .hardState(let group, let state):
+        case .hardState(let group, let given):
+            #if CASECLUSTER_FAULTS
+            var state = given
+            if DeliberateFault.dropsVoteFromLog.isOn { state.vote = .none }
+            #else
+            let state = given
+            #endif
             try put(.hardState(state), index(of: group))
         case .configuration(let group, let bytes):
             try put(.configuration(bytes), index(of: group))

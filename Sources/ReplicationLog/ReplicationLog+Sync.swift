@@ -58,10 +58,18 @@ extension ReplicationLog {
         try current.file.write(bytes, at: current.end)
         observe(.write, .end)
         observe(.sync, .begin)
-        try current.file.synchronize()
+        try makeDurable(bytes.count)
         observe(.sync, .end)
         current.end += UInt64(bytes.count)
         batch.clear()
+    }
+
+    private func makeDurable(_ bytes: Int) throws(LogError) {
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.skipsLogSync.isOn { return }
+        if DeliberateFault.skipsVoteSync.isOn, bytes <= 128 { return }
+        #endif
+        try current.file.synchronize()
     }
 
     func checkpoint(firstGeneration: UInt64) throws(LogError) {

@@ -51,7 +51,12 @@ final class Segment {
         unnamed.close()
         let path = "\(directory)/\(name(of: header.generation))"
         try fileSystem.rename("\(directory)/\(free.name)", to: path)
-        try fileSystem.synchronizeDirectory(directory)
+        #if CASECLUSTER_FAULTS
+        let skipsSync = DeliberateFault.skipsDirectorySync.isOn
+        #else
+        let skipsSync = false
+        #endif
+        if !skipsSync { try fileSystem.synchronizeDirectory(directory) }
         return Segment(
             header: header,
             path: path,

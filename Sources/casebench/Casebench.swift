@@ -152,6 +152,10 @@ extension BenchOptions {
     }
 
     private static func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        do {
+            try FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+        } catch {
+            // Progress is for whoever looks; nobody does.
+        }
     }
 }

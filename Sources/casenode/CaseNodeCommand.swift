@@ -67,7 +67,11 @@ struct CaseNodeCommand: AsyncParsableCommand {
     }
 
     private static func complain(_ error: any Error) {
-        FileHandle.standardError.write(Data("casenode: \(error)\n".utf8))
+        do {
+            try FileHandle.standardError.write(contentsOf: Data("casenode: \(error)\n".utf8))
+        } catch {
+            // Closed: the exit code has to say it alone.
+        }
     }
 }
 
@@ -77,7 +81,11 @@ private struct GreetingNode: Service {
     let greeting: String
 
     func run() async throws {
-        FileHandle.standardOutput.write(Data(greeting.utf8))
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(greeting.utf8))
+        } catch {
+            // Nobody reads: a node serves all the same.
+        }
         try await node.run()
     }
 }

@@ -8,6 +8,7 @@ enum ConfigurationLoader {
         let given = flags.values
         let environment = ProcessInfo.processInfo.environment
         let path = flags.config ?? environment["CASENODE_CONFIG"]
+        try refuseUnknownVariables(environment)
         let file = try await path.asyncMap { try await reader(path: $0) }
         if let path { try refuseUnknownKeys(path: path) }
         return try NodeConfiguration(sources: [
@@ -29,6 +30,17 @@ enum ConfigurationLoader {
             )
         } catch {
             throw ConfigurationError(option: "config", reason: "\(path): \(error)")
+        }
+    }
+
+    private static func refuseUnknownVariables(_ environment: [String: String]) throws {
+        let known = Set(NodeOption.all.map(\.environmentName) + ["CASENODE_CONFIG"])
+        for name in environment.keys.sorted()
+        where name.hasPrefix("CASENODE_") && !known.contains(name) {
+            throw ConfigurationError(
+                option: "config",
+                reason: "the environment has \(name), which is no option's"
+            )
         }
     }
 

@@ -43,6 +43,8 @@ final class ScriptedServer: Sendable {
         var script: [Answer] = []
         var received: [Received] = []
         var unanswered: [UnaryCall] = []
+        /// A stream whose call is dropped ends.
+        var open: [ServerStreamCall] = []
     }
 
     private let state: Mutex<State>
@@ -92,7 +94,10 @@ final class ScriptedServer: Sendable {
     /// Stops at once.
     func stop() async {
         let left = state.withLock { state in
-            defer { state.unanswered = [] }
+            defer {
+                state.unanswered = []
+                state.open = []
+            }
             return state.unanswered
         }
         for call in left { call.fail(RPCStatus(.unavailable)) }
@@ -127,7 +132,7 @@ final class ScriptedServer: Sendable {
         switch next(call.context, call.message) {
         case .stream(let messages, let end):
             for message in messages { _ = call.writer.write(message) }
-            if let end { call.writer.finish(end) }
+            if let end { call.writer.finish(end) } else { state.withLock { $0.open.append(call) } }
         case .status(let status): call.writer.finish(status)
         case .message, .silence: break
         }

@@ -1,8 +1,9 @@
-import CaseClient
 import CaseProtocol
 import ClusterPrimitives
 import RPC
 import Testing
+
+@testable import CaseClient
 
 /// The feed over a real connection: no gap, no repetition, and an end where trying again is no use.
 @Suite struct WatchTests {
@@ -63,6 +64,20 @@ import Testing
                 #expect(error?.kind == "final")
             }
             #expect(server.received.count == 2)
+        }
+    }
+
+    /// A stream that has lived its time is opened again, however long ago the last event was.
+    @Test func anIdleStreamIsRenewed() async throws {
+        let script: [ScriptedServer.Answer] = [
+            .stream([try Self.event(1)], nil), .stream([try Self.event(2)], nil),
+        ]
+        try await ScriptedServer.with(script) { server in
+            try await withClient(testConfiguration([server.endpoint])) { client in
+                var watch = try client.watch(patience: .milliseconds(50))
+                watch.streamLife = .milliseconds(400)
+                #expect(try await Self.versions(watch, count: 2) == [1, 2])
+            }
         }
     }
 

@@ -261,7 +261,8 @@ import Testing
             _ = try await RunningNode.start(temporary.path + "/other") { $0.listenPort = port }
         }
         #expect(error?.message.contains("\(port)") == true)
-        // What the failed start made is a whole directory: it starts at another port.
+        // Nothing was made: the same start at another port is the first one.
+        #expect(!FileManager.default.fileExists(atPath: temporary.path + "/other"))
         let second = try await RunningNode.start(temporary.path + "/other")
         try await second.stop()
         try await node.stop()

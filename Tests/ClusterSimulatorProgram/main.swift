@@ -26,7 +26,33 @@ struct ClusterSimulation: ParsableCommand {
     @Flag(help: "Fail if a fault or a rare path was never met.")
     var complete = false
 
+    #if CASECLUSTER_FAULTS
+    @Option(help: "A fault to put in; see DeliberateFault.")
+    var fault: String?
+
+    @Flag(help: "List the faults.")
+    var listFaults = false
+    #endif
+
+    /// True if there is nothing to run.
+    private func prepare() throws -> Bool {
+        #if CASECLUSTER_FAULTS
+        if listFaults {
+            for fault in DeliberateFault.allCases { print(fault.rawValue) }
+            return true
+        }
+        if let fault {
+            guard let known = DeliberateFault(rawValue: fault) else {
+                throw ValidationError("no such fault: \(fault)")
+            }
+            DeliberateFault.active = known
+        }
+        #endif
+        return false
+    }
+
     func run() throws {
+        if try prepare() { return }
         let first = seed ?? UInt64.random(in: 1...1_000_000_000)
         print("first seed \(first)")
         let clock = ContinuousClock()
@@ -70,7 +96,10 @@ struct ClusterSimulation: ParsableCommand {
         print("\(steps) steps, \(Int(Double(steps) / max(seconds, 0.001))) a second")
         for encounter in Encounter.allCases {
             let count = String(coverage[encounter])
-            print(String(repeating: " ", count: max(0, 10 - count.count)) + count, encounter.rawValue)
+            print(
+                String(repeating: " ", count: max(0, 10 - count.count)) + count,
+                encounter.rawValue
+            )
         }
     }
 }

@@ -13,7 +13,9 @@ import Testing
         }
     }
 
-    private func text(_ path: String) -> String { String(decoding: disk.bytes(path), as: UTF8.self) }
+    private func text(_ path: String) -> String {
+        String(decoding: disk.bytes(path), as: UTF8.self)
+    }
 
     /// Cuts the power so that everything unsynced is lost.
     private func losePower() {

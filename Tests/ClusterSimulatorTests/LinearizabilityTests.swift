@@ -45,8 +45,10 @@ private func read(_ value: Int, _ from: Int64, _ to: Int64) -> Step {
     @Test func nothingHappened() { #expect(verdict([]) == .linearizable) }
 
     @Test func oneAfterTheOther() {
-        #expect(verdict([write(1, 0, 1), read(1, 2, 3), write(2, 4, 5), read(2, 6, 7)])
-            == .linearizable)
+        #expect(
+            verdict([write(1, 0, 1), read(1, 2, 3), write(2, 4, 5), read(2, 6, 7)])
+                == .linearizable
+        )
     }
 
     @Test func readsDuringAWriteSeeEither() {

@@ -268,6 +268,10 @@ struct StartTests {
             (["--config", unknownYAML], [:], ["--config", unknownYAML, "listen-prot"]),
             (["--config", unknownJSON], [:], ["--config", unknownJSON, "listen_port"]),
             (["--config", missing], [:], ["--config", missing]),
+            (
+                [], ["CASENODE_LISTEN_PROT": "7401"],
+                ["--config", "environment", "CASENODE_LISTEN_PROT"]
+            ),
             (["--log-level", "loud"], [:], ["--log-level", "flag", "critical"]),
             (["--data-directory", ""], [:], ["--data-directory", "empty"]),
             (["--certificate", "c.pem"], [:], ["--key", "together"]),

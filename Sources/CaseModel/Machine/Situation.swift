@@ -123,6 +123,9 @@ struct Situation {
 
     private func demand(_ due: Timestamp?, by now: Timestamp) throws(CaseRefusal) {
         guard let due else { throw .notDue(dueAt: .distantFuture) }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.closesEarly.isOn, due <= now + .seconds(1) { return }
+        #endif
         guard due <= now else { throw .notDue(dueAt: due) }
     }
 

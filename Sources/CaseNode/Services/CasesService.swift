@@ -185,6 +185,13 @@ struct CasesService: Sendable {
         return (id, shard)
     }
 
+    /// An admin runs the cluster and sees no case: told so, instead of "no such case" or an empty list.
+    static func requireReader(_ actor: Actor) throws(WireError) {
+        guard actor.role != .admin else {
+            throw .forbidden(actor.role, needs: "a requester's or staff's token")
+        }
+    }
+
     /// Reads something of one case that the caller may see.
     private func reading<Response: Sendable>(
         _ caseID: String,
@@ -192,6 +199,7 @@ struct CasesService: Sendable {
         _ body: @escaping @Sendable (ShardReader, CaseRecord, Actor) throws -> Response
     ) {
         context.answering(reply) { actor throws(WireError) in
+            try Self.requireReader(actor)
             let (id, shard) = try locate(caseID)
             let freshness = context.freshness(reply.context, [shard])
             if case .linearizable = freshness { try context.follow(shard, reply.context) }

@@ -18,6 +18,7 @@ struct ListService: Sendable {
     @Sendable
     private func list(_ request: PBListRequest, _ reply: MessageReply<PBListResponse>) {
         cases.context.answering(reply) { actor throws(WireError) in
+            try CasesService.requireReader(actor)
             let query = try query(request, actor)
             let context = cases.context
             let freshness = context.freshness(reply.context, context.shards)

@@ -46,6 +46,11 @@ extension ShardStore {
             guard let (found, state) = try StateTable.load(db), found == shard else {
                 throw .corrupt(detail: "a copy holds something else than its shard")
             }
+            #if CASECLUSTER_FAULTS
+            if DeliberateFault.dropsKeysFromSnapshot.isOn {
+                try translating { try db.execute(sql: "DELETE FROM keys") }
+            }
+            #endif
             return SnapshotInfo(state)
         }
     }

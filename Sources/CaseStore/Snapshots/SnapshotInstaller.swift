@@ -50,7 +50,12 @@ public struct SnapshotInstaller: Sendable {
     ///   and output errors: stop the node.
     @discardableResult
     public func prepare(_ expected: SnapshotInfo) throws(StoreError) -> SnapshotInfo {
-        try files.syncFile(incoming.path)
+        #if CASECLUSTER_FAULTS
+        let skipsSync = DeliberateFault.preparesSnapshotWithoutSync.isOn
+        #else
+        let skipsSync = false
+        #endif
+        if !skipsSync { try files.syncFile(incoming.path) }
         let found = try kind.inspect(incoming)
         guard found.index == expected.index, found.term == expected.term else {
             throw .corrupt(detail: "a snapshot holds entry \(found.index), not \(expected.index)")
@@ -84,7 +89,12 @@ public struct SnapshotInstaller: Sendable {
     /// Puts the prepared file in the store's place. The store is closed, and the log durably names the
     /// snapshot.
     public func swap(_ info: SnapshotInfo) throws(StoreError) {
-        try files.remove(location.walPath)
+        #if CASECLUSTER_FAULTS
+        let keepsLog = DeliberateFault.leavesOldWriteAheadLog.isOn
+        #else
+        let keepsLog = false
+        #endif
+        if !keepsLog { try files.remove(location.walPath) }
         try files.remove(location.sharedMemoryPath)
         try files.remove(location.path + "-journal")
         try files.syncDirectory(location.directory)

@@ -58,10 +58,18 @@ struct KeyTable {
         _ digest: SHA256Digest,
         _ requestHash: SHA256Digest
     ) throws(StoreError) -> KeyLookup {
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.forgetsKeys.isOn { return .unknown }
+        #endif
         select.bind(1, digest.prefix64)
         while try select.step() {
             guard select.bytes(0) == digest.bytes else { continue }
             defer { select.reset() }
+            #if CASECLUSTER_FAULTS
+            if DeliberateFault.ignoresRequestHash.isOn {
+                return .remembered(try select.value(2))
+            }
+            #endif
             guard select.bytes(1) == requestHash.bytes else { return .otherContent }
             return .remembered(try select.value(2))
         }

@@ -23,6 +23,8 @@ public enum ShardAnswer: Hashable, Sendable {
     /// Not applied, or nobody knows: no leader, overloaded, refused for now, or proposed and lost
     /// sight of. Nobody will propose it any more.
     case failed
+    /// Applied, and refused: the time that it was told lies ahead of the shard's own.
+    case ahead
     /// A later coordinator was here: stop.
     case staleEpoch
 
@@ -32,6 +34,7 @@ public enum ShardAnswer: Hashable, Sendable {
         case .swept(let count, let more, let nextDueAt):
             self = .page(count: count, more: more, nextDueAt: nextDueAt)
         case .refused(.staleEpoch): self = .staleEpoch
+        case .refused(.notDue): self = .ahead
         case .refused, .accepted, .claimed: self = .failed
         }
     }

@@ -87,6 +87,13 @@ struct NightPlanner: Sendable {
             _ = shards.fail(attempt)
             return startShards(&attempts)
         }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.skipsArchiving.isOn {
+            archived[shard] = true
+            _ = shards.finish(attempt)
+            return startShards(&attempts)
+        }
+        #endif
         if begun[shard] == nil {
             begun[shard] = true
         } else if !more {

@@ -26,6 +26,9 @@ public enum PlannerLimits {
     public static let proposalsInFlightMax = 16
     /// Cases in one page of any kind: what a shard applies in some tens of milliseconds.
     public static let pageCasesMax: UInt32 = 500
+    /// Milliseconds that a shard's clock is believed to lie behind the coordinator's, at most: ten minutes,
+    /// more than any two clocks differ without an alarm.
+    public static let lagMillisecondsMax: Int64 = 600_000
     /// Ticks after which a shard is asked for its next due time although it announced none: a
     /// minute. A net under announcements that were lost with a leader.
     public static let recheckTicks: UInt64 = 600

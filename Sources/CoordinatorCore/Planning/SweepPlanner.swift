@@ -40,6 +40,9 @@ struct SweepPlanner: Sendable {
         var due = Due.unknown
         /// The time that the sweep which is out was told.
         var asOf = Timestamp.zero
+        /// How far the shard's clock seems to lie behind this one: no two run alike, and a shard does nothing
+        /// for a time that it has not reached.
+        var lag = TimeSpan(milliseconds: 0)
         /// The earliest announcement since that sweep left: its answer may not know of it.
         var announced: Timestamp?
         var answeredAtTick: UInt64 = 0
@@ -64,8 +67,13 @@ struct SweepPlanner: Sendable {
         slots.tick()
         for position in shards.indices {
             let quiet = ticks - shards[position].answeredAtTick
+            #if CASECLUSTER_FAULTS
+            if DeliberateFault.forgetsDueTimes.isOn, shards[position].answeredAtTick > 0 {
+                continue
+            }
+            #endif
             if quiet >= PlannerLimits.recheckTicks { shards[position].due = .unknown }
-            if shards[position].due.holds(at: now) { slots.want(ShardID(UInt16(position))) }
+            if isDue(position) { slots.want(ShardID(UInt16(position))) }
         }
         return start(&attempts)
     }
@@ -78,11 +86,14 @@ struct SweepPlanner: Sendable {
     ) -> [CoordinatorEffect] {
         let position = Int(shard.rawValue)
         guard position < shards.count else { return [] }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.forgetsDueTimes.isOn { return [] }
+        #endif
         if slots.isOut(shard) {
             shards[position].announced = min(shards[position].announced ?? dueAt, dueAt)
         }
         shards[position].due = shards[position].due.earlier(dueAt)
-        guard shards[position].due.holds(at: now) else { return [] }
+        guard isDue(position) else { return [] }
         slots.want(shard)
         return start(&attempts)
     }
@@ -94,11 +105,13 @@ struct SweepPlanner: Sendable {
     ) -> [CoordinatorEffect] {
         guard let shard = slots.key(of: attempt) else { return [] }
         let position = Int(shard.rawValue)
+        if case .ahead = answer { shards[position].lag = Self.longer(shards[position].lag) }
         guard case .page(let count, let more, let next) = answer else {
             _ = slots.fail(attempt)
             return start(&attempts)
         }
         shards[position].answeredAtTick = ticks
+        shards[position].lag = Self.shorter(shards[position].lag)
         let asOf = shards[position].asOf
         // Nothing done, yet something due at that time: nobody may do anything about it just now.
         guard count > 0 || !(more || (next.map { $0 <= asOf } ?? false)) else {
@@ -111,20 +124,43 @@ struct SweepPlanner: Sendable {
         if more { due = .unknown }
         shards[position].due = due
         // Behind those that wait already: one shard's long page can't hold up another's first.
-        if due.holds(at: now) { slots.want(shard) }
+        if isDue(position) { slots.want(shard) }
         return start(&attempts)
     }
 
     private mutating func start(_ attempts: inout UInt64) -> [CoordinatorEffect] {
         slots.start(&attempts).map { shard, attempt in
             let position = Int(shard.rawValue)
-            shards[position].asOf = now
+            let asOf = time(of: position)
+            shards[position].asOf = asOf
             shards[position].announced = nil
             return .tell(
                 shard,
-                .sweep(epoch: epoch, asOf: now, limit: PlannerLimits.pageCasesMax),
+                .sweep(epoch: epoch, asOf: asOf, limit: PlannerLimits.pageCasesMax),
                 Errand(planner: .sweep, attempt: attempt)
             )
         }
+    }
+
+    // MARK: Clocks
+
+    /// The time that a shard is told: as late as it probably has reached.
+    private func time(of position: Int) -> Timestamp {
+        now + TimeSpan(milliseconds: -shards[position].lag.milliseconds)
+    }
+
+    private func isDue(_ position: Int) -> Bool {
+        shards[position].due.holds(at: time(of: position))
+    }
+
+    /// After a refusal: twice as far behind, so that a few tries find a time that the shard has reached.
+    private static func longer(_ lag: TimeSpan) -> TimeSpan {
+        let next = max(2 * lag.milliseconds, PlannerLimits.tickMillisecondsMax)
+        return TimeSpan(milliseconds: min(next, PlannerLimits.lagMillisecondsMax))
+    }
+
+    /// After an answer: nearer again by an eighth, so that one refusal does not make timers late for ever.
+    private static func shorter(_ lag: TimeSpan) -> TimeSpan {
+        TimeSpan(milliseconds: lag.milliseconds * 7 / 8)
     }
 }

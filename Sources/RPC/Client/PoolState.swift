@@ -199,7 +199,15 @@ struct PoolState<Call: PoolCall, Link: PoolLink> {
     }
 
     private func unreachable() -> RPCStatus {
-        let detail = slots.lazy.compactMap { $0.lastError }.first.map { "\($0)" } ?? "no detail"
+        let error = slots.lazy.compactMap { $0.lastError }.first
+        let detail =
+            switch error {
+            case .unreachable(let words): words
+            case .closed:
+                "it closed the connection at once, as one that speaks TLS does to plain text"
+            case let error?: "\(error)"
+            case nil: "no detail"
+            }
         return RPCStatus(
             .unavailable,
             "no server can be reached: \(detail)",

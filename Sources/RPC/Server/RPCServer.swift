@@ -70,7 +70,8 @@ public final class RPCServer: Sendable {
         } catch {
             throw RPCStatus(
                 .unavailable,
-                "can't listen on \(configuration.host):\(configuration.port): \(error)"
+                "can't listen on \(configuration.host):\(configuration.port): "
+                    + TransportError.systemWords(error)
             )
         }
     }

@@ -37,6 +37,8 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.run(global, key: keyOption.key) { session in
+                // Before a token is made that nobody would ever see.
+                if let to { try Files.requireAbsent(to) }
                 let token = try await session.client.issueToken(
                     for: principal,
                     lifetime: lifetime,

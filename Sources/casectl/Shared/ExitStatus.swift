@@ -13,6 +13,7 @@ enum ExitStatus: Int32 {
     case conflict = 75
     case refused = 76
     case notPermitted = 77
+    case outputClosed = 141
 
     static let help = """
         EXIT STATUS
@@ -26,6 +27,7 @@ enum ExitStatus: Int32 {
           75  somebody was faster: the case has another version by now
           76  a rule of the domain said no
           77  no token, a wrong one, or not permitted
+          141 the reader of the output went away, as head does
         """
 }
 

@@ -62,6 +62,13 @@ enum Files {
     /// As messages name it.
     static func name(_ path: String) -> String { path == "-" ? "standard input" : path }
 
+    /// Fails if there is a file already: secrets are never overwritten.
+    static func requireAbsent(_ path: String) throws(Failure) {
+        guard access(path, F_OK) != 0 else {
+            throw Failure(.badInput, "\(path): is there already; name a new file")
+        }
+    }
+
     /// Makes a new file that only its owner reads. Never overwrites.
     static func writeSecret(_ text: String, to path: String) throws(Failure) {
         let descriptor = path.withCString {

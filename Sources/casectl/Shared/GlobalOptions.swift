@@ -119,12 +119,31 @@ extension GlobalOptions {
     func clientConfiguration(
         _ environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws -> CaseClientConfiguration {
+        try awaitFirstStart(environment)
         var configuration = CaseClientConfiguration(endpoints: try endpoints(environment))
         configuration.security = security(environment)
         configuration.token = try token(environment)
         configuration.deadline = try deadline()
         return configuration
     }
+
+    /// A node that is starting for the first time in this directory writes its certificate and its token
+    /// before it listens: whoever asks meanwhile waits for them, as for the node itself.
+    private func awaitFirstStart(_ environment: [String: String]) throws {
+        let isTold = plaintext || ca != nil || environment["CASECTL_CA"] != nil
+        let isElsewhere = server != nil || environment["CASECTL_SERVER"] != nil
+        guard !isTold, !isElsewhere else { return }
+        let limit = try deadline()
+        let end = ContinuousClock.now + limit
+        while !FileManager.default.fileExists(atPath: Self.standardRoots),
+            !Loopback.isListening(port: CaseEndpoint.portDefault), ContinuousClock.now < end
+        {
+            Thread.sleep(forTimeInterval: Self.firstStartPollSeconds)
+        }
+    }
+
+    private static let firstStartPollSeconds = 0.05
+    private static let standardRoots = "\(dataDirectory)/tls/ca.pem"
 
     func servers(_ environment: [String: String] = ProcessInfo.processInfo.environment) -> String {
         server ?? environment["CASECTL_SERVER"] ?? "127.0.0.1:\(CaseEndpoint.portDefault)"
@@ -138,7 +157,7 @@ extension GlobalOptions {
 
     private func security(_ environment: [String: String]) -> CaseClientSecurity {
         if plaintext { return .plaintextToAnyAddress }
-        let standard = "\(Self.dataDirectory)/tls/ca.pem"
+        let standard = Self.standardRoots
         let found = FileManager.default.fileExists(atPath: standard) ? standard : nil
         guard let roots = ca ?? environment["CASECTL_CA"] ?? found else { return .plaintext }
         return .tls(

@@ -52,6 +52,8 @@ struct Session: Sendable {
             Terminal.note("casectl: \(error)")
             if let advice = error.advice(servers) { Terminal.note("casectl: \(advice)") }
             return ExitCode(error.exitStatus.rawValue)
+        case let failure as Failure where failure.status == .outputClosed:
+            return ExitCode(failure.status.rawValue)
         case let failure as Failure:
             Terminal.note("casectl: \(failure)")
             return ExitCode(failure.status.rawValue)

@@ -12,20 +12,26 @@ enum Terminal {
             try FileHandle.standardOutput.write(contentsOf: bytes)
         } catch {
             // The reader went away, as `head` does: nobody is left to be told.
-            throw Failure(.internalError, "standard output is closed")
+            throw Failure(.outputClosed, "")
         }
     }
 
     /// Writes a line to standard error. Nothing is left to do if that is closed too.
     static func note(_ line: String) {
-        FileHandle.standardError.write(Data((printable(line, keepLines: true) + "\n").utf8))
+        complain(printable(line, keepLines: true) + "\n")
     }
 
     /// Rewrites the last line of standard error.
     static func overwrite(_ line: String) {
-        FileHandle.standardError.write(
-            Data(("\r\u{1B}[K" + printable(line, keepLines: false)).utf8)
-        )
+        complain("\r\u{1B}[K" + printable(line, keepLines: false))
+    }
+
+    private static func complain(_ text: String) {
+        do {
+            try FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        } catch {
+            // Closed, and there is no third place to say so.
+        }
     }
 
     /// Calls `action` when the reader of standard output goes away, as `head` does after its lines. For

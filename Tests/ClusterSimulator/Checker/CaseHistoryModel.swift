@@ -98,7 +98,8 @@ public struct CaseHistoryModel: SequentialModel {
     }
 
     private func step(_ state: State, _ command: CaseCommand, _ output: CaseOutput?) -> State? {
-        if case .refused(.invalid("until", _)) = output { return .some(state) }  // A matter of time.
+        // A matter of time: the clock was past the instant that the client named.
+        if case .refused(.invalid("until", _)) = output { return .some(state) }
         switch CaseMachine.step(state, command, at: Self.now, newID: id) {
         case .success(let step):
             let answer = CaseOutput.accepted(

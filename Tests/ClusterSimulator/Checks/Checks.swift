@@ -121,7 +121,11 @@ final class Checks {
             account.acknowledged = promise
         }
         record(write.entries, behind: account.log, write.group)
+        let termBefore = account.log.term(at: account.log.lastIndex)
         if account.log.append(write.entries) { world.coverage[.conflictTruncated] += 1 }
+        if let last = write.entries.last, last.term != termBefore {
+            opensTerm(node, last.term, write.group, account.log)
+        }
         replicas[key] = account
     }
 
@@ -163,17 +167,12 @@ final class Checks {
                 world.coverage[.electionLost] += 1
             }
         }
-        if status.commit > account.log.lastIndex {
-            world.fail("node \(node): committed beyond its log")
-        }
-        if status.role == .leader, account.status?.role != .leader {
-            leads(node, status, account.log)
-        }
+        if status.role == .leader, account.status?.role != .leader { leads(node, status) }
         account.status = status
         replicas[key] = account
     }
 
-    private func leads(_ node: NodeID, _ status: RaftStatus, _ log: ShadowLog) {
+    private func leads(_ node: NodeID, _ status: RaftStatus) {
         var account = groups[status.group] ?? GroupAccount()
         if let other = account.leaders[status.term] {
             if other != node {
@@ -183,16 +182,19 @@ final class Checks {
             account.leaders[status.term] = node
             if account.leaders.count > 1 { world.coverage[.leaderChanged] += 1 }
         }
-        for (place, item) in account.committed.enumerated() where item.term < status.term {
-            let index = LogIndex(UInt64(place) + 1)
-            guard index > log.base.index else { continue }
-            if log.item(at: index) != item {
-                world.fail("\(status.group): leader \(node) lacks committed entry \(index)")
-                break
-            }
-        }
         groups[status.group] = account
         world.trace.note(1, node.rawValue, status.term.rawValue, UInt64(status.group.rawValue))
+    }
+
+    /// Leader completeness, looked at when a leader writes the first entry of its own: by then it has handed
+    /// over everything before.
+    private func opensTerm(_ node: NodeID, _ term: Term, _ group: GroupID, _ log: ShadowLog) {
+        guard let account = groups[group], account.leaders[term] == node else { return }
+        for (place, item) in account.committed.enumerated() where item.term < term {
+            let index = LogIndex(UInt64(place) + 1)
+            guard index > log.base.index, log.item(at: index) != item else { continue }
+            return world.fail("\(group): leader \(node) lacks committed entry \(index)")
+        }
     }
 
     /// A replica hands entries to its store.

@@ -13,17 +13,26 @@ final class TimerCheck {
     private var closedAt: [CaseID: Timestamp] = [:]
     private var archived: Set<CaseID> = []
     private var creates: [SHA256Digest: CaseID] = [:]
+    private var epochs: [ShardID: Epoch] = [:]
+    private var times: [ShardID: Timestamp] = [:]
 
     init(_ world: World) { self.world = world }
 
     /// Whether the coordinator has nothing left to do.
     var isSettled: Bool { due.isEmpty && closedAt.keys.allSatisfy { archived.contains($0) } }
 
+    /// What the coordinator has left to do, for people.
+    var unsettled: String {
+        let waiting = due.sorted { $0.key < $1.key }.map { "case \($0.key) due at \($0.value)" }
+        let closed = closedAt.keys.sorted().filter { !archived.contains($0) }
+        return (waiting + closed.map { "case \($0) closed" }).prefix(3).joined(separator: ", ")
+    }
+
     /// One entry was applied.
     func applied(_ shard: ShardID, _ result: AppliedResult, _ entry: Entry) {
         guard result.index > seen[shard] ?? .zero else { return }
         seen[shard] = result.index
-        guard case .answered(_, let remembered) = result.outcome else { return }
+        guard case .answered(let answer, let remembered) = result.outcome else { return }
         let command: StampedShardCommand
         do throws(DecodingFault) {
             command = try StampedShardCommand(decoding: entry.payload)
@@ -32,6 +41,16 @@ final class TimerCheck {
         }
         if remembered, !result.changes.isEmpty {
             world.fail("shard \(shard): a remembered command changed something")
+        }
+        for item in result.changes {
+            if item.at < times[shard] ?? .zero { world.fail("shard \(shard): its time falls") }
+            times[shard] = item.at
+        }
+        if answer != .refused(.staleEpoch), let epoch = command.command.epoch {
+            if let highest = epochs[shard], epoch < highest {
+                world.fail("shard \(shard) obeys epoch \(epoch) after \(highest)")
+            }
+            epochs[shard] = epoch
         }
         if case .onCase(let inner, let scope) = command.command {
             onCase(inner, scope, result)
@@ -56,9 +75,12 @@ final class TimerCheck {
             case .proposeSolution where item.dueAt != nil:
                 due[item.caseID] = item.at + command.reopenWindow
             case .park(_, let until): due[item.caseID] = until
-            default: if item.dueAt == nil { due[item.caseID] = nil }
+            default:
+                let status = item.after.status
+                if status != .resolved, status != .parked { due[item.caseID] = nil }
             }
-            if item.dueAt != due[item.caseID] {
+            // Named by the commands that set it.
+            if let said = item.dueAt, said != due[item.caseID] {
                 world.fail("case \(item.caseID) says it is due at another time than it should")
             }
             if item.after.status == .closed { closedAt[item.caseID] = item.at }
@@ -92,6 +114,18 @@ final class TimerCheck {
         }
         if item.at < time || asOf < time {
             world.fail("the timer acts on case \(item.caseID) at \(item.at), due at \(time)")
+        }
+    }
+}
+
+extension ShardCommand {
+    /// The coordinator's, in the commands that it sends.
+    fileprivate var epoch: Epoch? {
+        switch self {
+        case .sweep(let epoch, _, _), .beginNight(let epoch, _, _),
+            .archivePage(let epoch, _, _, _), .ownerGone(let epoch, _, _), .ownerBack(let epoch, _):
+            epoch
+        case .onCase, .claim, .recordClaim: nil
         }
     }
 }

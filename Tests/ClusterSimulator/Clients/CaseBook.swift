@@ -145,7 +145,9 @@ final class CaseBook {
                     try reader.entries(of: id, limit: 1_000, includeStaff: true)
                 }
                 for entry in entries {
-                    if let text = entry.event.words { said[id, default: [:]][text, default: 0] += 1 }
+                    if let text = entry.event.words {
+                        said[id, default: [:]][text, default: 0] += 1
+                    }
                 }
             } catch {
                 world.fail("case \(id): its history can't be read: \(error)")

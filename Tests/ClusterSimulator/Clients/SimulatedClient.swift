@@ -78,7 +78,8 @@ final class SimulatedClient {
             command.target?.shard
             ?? ShardID(UInt16(scope.digest.prefix64 % UInt64(world.options.shards)))
         let from = Int64(world.steps)
-        let patience: Int64 = world.isHealing ? 60_000_000 : world.pick([400_000, 3_000_000, 9_000_000])
+        let patience: Int64 =
+            world.isHealing ? 60_000_000 : world.pick([400_000, 3_000_000, 9_000_000])
         attempt(shard, until: world.now + patience, .onCase(command, scope), isRetry: false) {
             [self] reply in
             switch reply {
@@ -102,7 +103,9 @@ final class SimulatedClient {
 
     /// The key of an answered command with other content must be refused, whatever it asks.
     private func reuseKey() -> Bool {
-        guard let known = world.book.settled.last, let id = known.command.target else { return false }
+        guard let known = world.book.settled.last, let id = known.command.target else {
+            return false
+        }
         var command = known.command
         command.action = .note("another content")
         command.expectedVersion = nil
@@ -141,7 +144,10 @@ final class SimulatedClient {
 
     /// What a node is asked.
     private protocol Question {
-        func ask(_ shard: SimulatedReplica<SimulatedShardMachine>, _ reply: @escaping (Reply) -> Void)
+        func ask(
+            _ shard: SimulatedReplica<SimulatedShardMachine>,
+            _ reply: @escaping (Reply) -> Void
+        )
     }
 
     private struct Proposal: Question {

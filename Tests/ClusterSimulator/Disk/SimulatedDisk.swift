@@ -64,13 +64,17 @@ public final class SimulatedDisk {
     public var syncsUntilFailure: Int?
     /// No operation succeeds until the next crash.
     public private(set) var isOff = false
-    /// What was done, for reports: changing operations, and syncs among them.
+    /// Changing operations that were begun.
     public private(set) var operations: UInt64 = 0
+    /// Syncs among them.
     public private(set) var syncs: UInt64 = 0
-    /// How often each happened.
+    /// Unsynced writes of which a power cut left a part.
     public private(set) var tornWrites: UInt64 = 0
+    /// Unsynced writes of which it left nothing.
     public private(set) var lostWrites: UInt64 = 0
+    /// Operations refused for want of room.
     public private(set) var fullErrors: UInt64 = 0
+    /// Syncs that failed.
     public private(set) var failedSyncs: UInt64 = 0
 
     /// An empty disk.

@@ -12,6 +12,7 @@ extension World {
         isHealing = true
         network.heal()
         for node in nodes {
+            node.clock.offset = 0
             node.disk.bytesMax = .max
             node.disk.operationsUntilCut = nil
             node.disk.syncsUntilFailure = nil
@@ -26,7 +27,13 @@ extension World {
 
     private func look(_ deadline: Int64) {
         if let trouble {
-            guard now < deadline else { return fail("not well after it was healed: \(trouble)") }
+            if trouble.first != lastTrouble.last?.first { lastTrouble.append(trouble) }
+            guard now < deadline else {
+                return fail(
+                    "not well after it was healed: \(trouble); before: "
+                        + lastTrouble.suffix(4).joined(separator: "; ")
+                )
+            }
             plan(after: Self.lookTime) { [unowned self] in look(deadline) }
         } else if !book.hasFinalReads {
             book.readAll(deadline)
@@ -39,7 +46,9 @@ extension World {
     /// What is not well yet; nil if all is.
     private var trouble: String? {
         let running = nodes.filter { $0.state != .lost }
-        if let down = running.first(where: { $0.state == .down }) { return "node \(down.id) is down" }
+        if let down = running.first(where: { $0.state == .down }) {
+            return "node \(down.id) is down"
+        }
         if let busy = clients.first(where: \.isBusy) { return "client \(busy.endpoint) waits" }
         if !book.isQuiet { return "reads wait" }
         for group in groups {
@@ -52,7 +61,7 @@ extension World {
             }
         }
         if let unfinishedMembership { return unfinishedMembership }
-        return checks.timers.isSettled ? nil : "a timer has not acted"
+        return checks.timers.isSettled ? nil : "a timer has not acted: \(checks.timers.unsettled)"
     }
 
     /// Equal rows everywhere, every history explained, everything acknowledged there once.

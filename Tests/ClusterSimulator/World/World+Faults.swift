@@ -98,10 +98,10 @@ extension World {
         switch draw(0...2) {
         case 0:
             coverage[.clockJumpBack] += 1
-            node.clock.offset -= draw(1_000...20_000_000)
+            node.clock.offset = -draw(1_000...20_000_000)
         case 1:
             coverage[.clockJumpForward] += 1
-            node.clock.offset += draw(1_000...20_000_000)
+            node.clock.offset = draw(1_000...20_000_000)
         default:
             // A glitch: far ahead for a moment, and never believed.
             coverage[.clockJumpForward] += 1

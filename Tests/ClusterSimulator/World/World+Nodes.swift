@@ -12,19 +12,16 @@ extension World {
             node.state = .up
             trace.note(5, node.id.rawValue)
             if node.isDamaged { fail("node \(node.id): its damaged log was accepted") }
-        } catch let error as LogError {
-            startFailed(node, error)
-        } catch let error as StoreError {
-            if error == .diskFull { return comeBack(node) }
-            startFailed(node, error)
         } catch {
-            fail("node \(node.id) can't start: \(error)")
+            if node.disk.isOff { return powerWent(node) }
+            // The process ends, and gives back its lock.
+            node.disk.endProcess()
+            startFailed(node, error)
         }
         if node.disk.isOff { powerWent(node) }
     }
 
     private func startFailed(_ node: SimulatedNode, _ error: any Error) {
-        if node.disk.isOff { return }
         if case .corrupted? = error as? LogError, node.isDamaged {
             coverage[.corruptionRefused] += 1
             node.state = .lost
@@ -34,6 +31,7 @@ extension World {
             return
         }
         if case .diskFull? = error as? LogError { return comeBack(node) }
+        if case .diskFull? = error as? StoreError { return comeBack(node) }
         if tookFailedSync(node) { return powerWent(node) }
         fail("node \(node.id) can't start: \(error)")
     }

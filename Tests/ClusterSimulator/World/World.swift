@@ -59,6 +59,8 @@ public final class World {
     private var queue = EventQueue()
     /// No more faults; whoever is down comes back.
     var isHealing = false
+    /// What was not well at the last looks.
+    var lastTrouble: [String] = []
     /// All is well.
     var isDone = false
 
@@ -218,7 +220,8 @@ public final class World {
                 serve(process) { [unowned self] answer in
                     guard process.isAlive, !isAnswered else { return }
                     isAnswered = true
-                    let way = isLocal
+                    let way =
+                        isLocal
                         ? 0 : network.fate(to.rawValue, from, &random, &coverage).first
                     guard let way else { return }
                     if let caller {
