@@ -64,8 +64,6 @@ public final class Node: Service, Sendable {
         if configuration.listenPort == 0 {
             configuration.listenPort = try await freePort(configuration.listenHost)
         }
-        // Found out before anything is made or founded.
-        try await requireFree(configuration.listenHost, configuration.listenPort)
         let directory = try openDirectory(configuration)
         let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
         do {
@@ -91,20 +89,6 @@ public final class Node: Service, Sendable {
             expectedNode: node,
             expectedCluster: cluster
         )
-    }
-
-    private static func requireFree(_ host: String, _ port: Int) async throws {
-        do {
-            try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: host, port: port).get().close()
-        } catch {
-            // Not the configuration's fault: whoever has the port may be about to end.
-            throw RPCStatus(
-                .unavailable,
-                "can't listen on \(host):\(port): \(TransportError.systemWords(error))"
-            )
-        }
     }
 
     /// A port that nobody has now. Chosen before anything else, since a founding cluster records its members'
@@ -183,7 +167,6 @@ public final class Node: Service, Sendable {
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
-        network?.compareClocks(context, logger: logger)
         coordinator.start()
     }
 
@@ -208,14 +191,6 @@ public final class Node: Service, Sendable {
             try await Founding(parts: parts, system: system).run()
             network?.follow(system.machine)
             let count = system.machine.state.shardCount
-            let asked = parts.configuration.shardCount
-            // The default asks for nothing.
-            guard asked == count || asked == NodeConfiguration().shardCount else {
-                throw ConfigurationError(
-                    option: "shards",
-                    reason: "\(asked), but the cluster was made with \(count), which is fixed"
-                )
-            }
             let targets = Placement.spread(shardCount: count, over: members)
             let shards = try parts.makeShards(count: count) { shard in
                 members.isEmpty ? nil : Configuration(voters: targets[Int(shard.rawValue)].nodes)

@@ -1,6 +1,4 @@
 import ClusterPrimitives
-import Logging
-import Synchronization
 import Testing
 
 @testable import CaseNode
@@ -101,30 +99,7 @@ import Testing
     }
 }
 
-@Suite struct ClockExchangeTests {
-    /// How often a node gives up what it leads when two other members' clocks are off its own by so much.
-    private func handOvers(ahead: Int64, rounds: Int = 2) -> Int {
-        let handOvers = Locked(0)
-        let exchange = ClockExchange(
-            node: NodeID(1),
-            clock: SystemClock(floor: .zero),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            members: { (1...3).map { NodeID(UInt64($0)) } },
-            ask: { _, reply in reply(SystemClock.wall() + TimeSpan(milliseconds: ahead)) },
-            giveUp: { handOvers.withLock { $0 += 1 } }
-        )
-        for _ in 0..<rounds { exchange.compare() }
-        return handOvers.withLock { $0 }
-    }
-
-    @Test func aClockThatIsOffLeadsNothing() {
-        let off = ClockJudge.boundMilliseconds + 500
-        #expect(handOvers(ahead: 0) == 0)
-        #expect(handOvers(ahead: off, rounds: 1) == 0, "nobody has answered yet")
-        #expect(handOvers(ahead: off, rounds: 5) == 4, "as long as it lasts")
-        #expect(handOvers(ahead: -off, rounds: 5) == 4)
-    }
-
+@Suite struct ClockFollowingTests {
     @Test func timeFollowsNoClockThatIsAheadOfTheMedian() {
         let clock = SystemClock(floor: .zero)
         let start = clock.now()

@@ -21,7 +21,6 @@ final class PeerNetwork: Sendable {
     private let service: PeerService
     private let group: MultiThreadedEventLoopGroup
     private let server = Mutex<RPCServer?>(nil)
-    private let clocks = Mutex<ClockExchange?>(nil)
     private let mapVersion = Mutex<UInt64>(0)
 
     /// - Returns: nil for a node that is a whole cluster by itself.
@@ -176,27 +175,8 @@ final class PeerNetwork: Sendable {
         }
     }
 
-    /// Compares this node's clock with the other members' from now on.
-    func compareClocks(_ context: ServiceContext, logger: Logger) {
-        let calls = PeerCalls(links: links)
-        let exchange = ClockExchange(
-            node: node,
-            clock: context.clock,
-            logger: logger,
-            members: { context.system.machine.state.activeMembers.map(\.id) },
-            ask: { node, reply in calls.clock(of: node, reply: reply) },
-            giveUp: {
-                for shard in context.shards { shard.replica.handOver() }
-                context.system.replica.handOver()
-            }
-        )
-        clocks.withLock { $0 = exchange }
-        exchange.start(on: group.next())
-    }
-
     /// Ends all links, then listens no more.
     func stop() async {
-        clocks.withLock { $0?.stop() }
         await links.stop()
         let running = server.withLock { server in
             defer { server = nil }

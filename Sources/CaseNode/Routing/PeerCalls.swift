@@ -106,19 +106,6 @@ struct PeerCalls: GroupAsking {
         }
     }
 
-    /// Asks a node what its clock shows.
-    func clock(of node: NodeID, reply: @escaping @Sendable (Timestamp?) -> Void) {
-        let request = PBClockRequest.with { $0.hello = links.handshake.hello(to: node) }
-        let time = TimeAmount.milliseconds(ClockExchange.answerMilliseconds)
-        ask(node, "Clock", request, within: time) { (result: Result<PBClockResponse, _>) in
-            switch result {
-            case .success(let response):
-                reply(Timestamp(millisecondsSince1970: response.wallMs))
-            case .failure: reply(nil)
-            }
-        }
-    }
-
     private func ask<Response: Message>(
         _ node: NodeID,
         _ method: String,

@@ -69,20 +69,6 @@ final class RouteService: Sendable {
             PBReadIndexResponse.self,
             calling: readIndex
         )
-        router.unary(
-            PeerService.path("Clock"),
-            PBClockRequest.self,
-            PBClockResponse.self,
-            calling: clock
-        )
-    }
-
-    @Sendable
-    private func clock(_ request: PBClockRequest, _ reply: MessageReply<PBClockResponse>) {
-        do throws(RPCStatus) {
-            _ = try peers.check(request.hello, reply.context)
-        } catch { return reply.fail(error) }
-        reply.complete(.with { $0.wallMs = SystemClock.wall().rawValue })
     }
 
     private func group(_ number: UInt32) -> (any GroupAnswering)? {
