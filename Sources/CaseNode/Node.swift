@@ -42,6 +42,7 @@ public final class Node: Service, Sendable {
     private let ticker: ReplicaTicker
     private let network: PeerNetwork?
     private let registration: Task<Void, Never>?
+    private let clocks: ClockExchange?
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
     private let server: RPCServer
@@ -167,6 +168,11 @@ public final class Node: Service, Sendable {
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
+        let served = context
+        clocks = network.map {
+            ClockExchange(links: $0.links, context: served, logger: parts.logger)
+        }
+        clocks?.start(on: group.next())
         coordinator.start()
     }
 
@@ -187,13 +193,14 @@ public final class Node: Service, Sendable {
             )
             network?.receivers.add(system, group: .system)
             try await network?.start()
+            try await network?.assertNothingLost(parts)
             system.start()
             try await Founding(parts: parts, system: system).run()
             network?.follow(system.machine)
             let count = system.machine.state.shardCount
-            let targets = Placement.spread(shardCount: count, over: members)
-            let shards = try parts.makeShards(count: count) { shard in
-                members.isEmpty ? nil : Configuration(voters: targets[Int(shard.rawValue)].nodes)
+            // Every founder holds every shard, so that each of them can answer everything.
+            let shards = try parts.makeShards(count: count) { _ in
+                members.isEmpty ? nil : Configuration(voters: members)
             }
             for shard in shards { network?.receivers.add(shard, group: shard.group) }
             return (system, shards)
@@ -210,17 +217,12 @@ public final class Node: Service, Sendable {
     ) -> ServiceContext {
         let node = parts.directory.nodeID
         let asking: any GroupAsking = network.map { PeerCalls(links: $0.links) } ?? NobodyToAsk()
-        let machine = replicas.system.machine
-        let isAlone = network == nil
         return ServiceContext(
             node: node,
-            shards: replicas.shards.map { replica in
-                GroupRoute(replica: replica, node: node, peers: asking) {
-                    isAlone
-                        ? [] : machine.state.placement(of: replica.machine.shard)?.voters ?? []
-                }
+            shards: replicas.shards.map {
+                GroupRoute(replica: $0, node: node, peers: asking)
             },
-            system: GroupRoute(replica: replicas.system, node: node, peers: asking) { [] },
+            system: GroupRoute(replica: replicas.system, node: node, peers: asking),
             clock: parts.clock,
             readers: parts.readers
         )
@@ -257,6 +259,7 @@ public final class Node: Service, Sendable {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
         coordinator.stop()
         registration?.cancel()
+        clocks?.stop()
         health.shutDown()
         // Others take over while the open calls end.
         for shard in context.shards { shard.replica.handOver() }

@@ -30,7 +30,7 @@ final class NodeAssembly {
     let phases: PhaseReport?
     private let recovery: ReplicaRecovery
     private let systemStore: SystemStore
-    private let systemMachine: SystemMachine
+    let systemMachine: SystemMachine
     private let onFailure: @Sendable (any Error) -> Void
 
     init(

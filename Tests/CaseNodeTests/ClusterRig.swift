@@ -46,12 +46,27 @@ final class ClusterRig: Sendable {
             for try await node in group { found.append(node) }
             return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
-        return ClusterRig(directory, nodes)
+        return ClusterRig(directory, nodes, founders, shards)
     }
 
-    private init(_ directory: TemporaryDirectory, _ nodes: [RunningNode]) {
+    private let members: [InitialMember]
+    private let shards: Int
+
+    private init(
+        _ directory: TemporaryDirectory,
+        _ nodes: [RunningNode],
+        _ members: [InitialMember],
+        _ shards: Int
+    ) {
         self.directory = directory
         self.nodes = nodes
+        self.members = members
+        self.shards = shards
+    }
+
+    /// Starts the node of that id again, which was stopped.
+    func restart(_ id: Int) async throws -> RunningNode {
+        try await Self.start(id, of: members, in: directory.path, shards: shards)
     }
 
     private static func start(

@@ -134,6 +134,46 @@ import Testing
         }
     }
 
+    /// A founder whose disk was lost has forgotten its votes and acknowledgements: not under this id again.
+    @Test func aNodeWithoutItsDataStaysOut() async throws {
+        let rig = try await ClusterRig.start()
+        // Each tells by itself where clients reach it; the others know it from then on.
+        let token = try rig.adminToken()
+        while try await rig.status(0, token).nodes.contains(where: { $0.address.isEmpty }) {}
+        try await rig.nodes[2].stop()
+        try FileManager.default.removeItem(atPath: rig.directory.path + "/data-3")
+        let path = rig.directory.path + "/data-3"
+        await #expect(throws: DataDirectoryError.lost(path: path, node: NodeID(3))) {
+            _ = try await rig.restart(3)
+        }
+        for node in rig.nodes.prefix(2) { try await node.stop() }
+    }
+
+    @Test func fiveNodesStandTheLossOfTwo() async throws {
+        let rig = try await ClusterRig.start(5, shards: 2)
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        for node in rig.nodes { _ = try await node.create("five", token: supervisor) }
+        try await rig.nodes[0].stop()
+        try await rig.nodes[3].stop()
+        for index in [1, 2, 4] {
+            while true {
+                do {
+                    let list: PBListResponse = try await rig.nodes[index].call(
+                        "Cases/List",
+                        PBListRequest(),
+                        token: supervisor
+                    )
+                    #expect(list.cases.count == 5)
+                    break
+                } catch let refused as Refused {
+                    #expect(refused.code == .unavailable)
+                }
+            }
+        }
+        for index in [1, 2, 4] { try await rig.nodes[index].stop() }
+    }
+
     private func leader(
         of shard: ShardID,
         in rig: ClusterRig,

@@ -84,6 +84,9 @@ final class PeerLinks: PeerTransport {
 
     private func link(_ node: NodeID) -> PeerLink? { state.withLock { $0.links[node] } }
 
+    /// The nodes that there are links to.
+    var peers: [NodeID] { state.withLock { $0.links.keys.sorted() } }
+
     /// Whether a node is known, so that its word counts.
     func knows(_ node: NodeID) -> Bool { link(node) != nil }
 

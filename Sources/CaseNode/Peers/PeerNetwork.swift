@@ -1,5 +1,6 @@
 import ClusterPrimitives
 import CoordinatorCore
+import Glibc
 import HTTP2Transport
 import Logging
 import NIOCore
@@ -113,7 +114,7 @@ final class PeerNetwork: Sendable {
         )
         self.links = links
         self.receivers = receivers
-        routes = RouteService(peers: service)
+        routes = RouteService(peers: service, system: parts.systemMachine)
         parts.peers = links
     }
 
@@ -125,6 +126,32 @@ final class PeerNetwork: Sendable {
         let started = try await RPCServer.start(listening, router: router, group: group)
         server.withLock { $0 = started }
         links.update(founders)
+    }
+
+    /// Before this node takes part in anything: a founder without data asks another one whether it had some.
+    /// - Throws: `.lost` if it had.
+    func assertNothingLost(_ parts: NodeAssembly) async throws {
+        guard access(parts.directory.foundedPath, F_OK) != 0 else { return }
+        let calls = PeerCalls(links: links)
+        let time = TimeAmount.milliseconds(Self.registrationMilliseconds)
+        // Alone in the list there is nobody to ask, and nobody who could have been told anything.
+        while !links.peers.isEmpty {
+            var answers = 0
+            for peer in links.peers {
+                let knows = await withCheckedContinuation { continuation in
+                    calls.look(at: peer, within: time) { response, _, _ in
+                        continuation.resume(returning: response?.knowsCaller)
+                    }
+                }
+                if knows == true {
+                    throw DataDirectoryError.lost(path: parts.directory.path, node: node)
+                }
+                if knows == false { answers += 1 }
+            }
+            // With this one they are a quorum: fewer can't found or go on without it.
+            if answers + 1 > (links.peers.count + 1) / 2 { return }
+            try await Task.sleep(for: .milliseconds(Founding.pauseMilliseconds))
+        }
     }
 
     /// Keeps to the members on record from now on.

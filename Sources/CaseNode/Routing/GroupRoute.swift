@@ -26,38 +26,24 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     let replica: ReplicaHost<Machine>
     let node: NodeID
     private let peers: any GroupAsking
-    /// Who has replicas of the group; empty while nobody knows.
-    private let members: @Sendable () -> [NodeID]
     private let reads = Mutex(Reads())
-    /// Who led when somebody last said so, where this node's own replica can't know.
-    private let remembered = Mutex<NodeID?>(nil)
 
     init(
         replica: ReplicaHost<Machine>,
         node: NodeID,
-        peers: any GroupAsking,
-        members: @escaping @Sendable () -> [NodeID]
+        peers: any GroupAsking
     ) {
         self.replica = replica
         self.node = node
         self.peers = peers
-        self.members = members
     }
 
     var group: GroupID { replica.group }
 
     var machine: Machine { replica.machine }
 
-    /// This node has a replica of the group.
-    var isLocal: Bool {
-        let members = members()
-        return members.isEmpty || members.contains(node)
-    }
-
     /// Who leads, as far as this node knows.
-    var leader: NodeID? {
-        isLocal ? replica.leadership.leader : remembered.withLock { $0 }
-    }
+    var leader: NodeID? { replica.leadership.leader }
 
     /// This node leads the group and may answer for it.
     var isLeader: Bool {
@@ -78,7 +64,6 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             deadline: .now() + (time ?? .milliseconds(Self.proposeMilliseconds)),
             reply: reply
         )
-        guard isLocal else { return send(trip, to: elsewhere()) }
         replica.propose(command, by: trip.deadline) { [self] outcome in
             guard case .failure(.notLeader(let leader?)) = outcome, leader != node else {
                 return reply(outcome)
@@ -103,7 +88,6 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         peers.propose(bytes, group: group, at: leader, within: rest) { [self] result in
             switch result {
             case .success(let answer):
-                remember(leader)
                 arrive(answer, trip.reply)
             case .failure(.notLeader(let hint)): redirect(trip, from: leader, to: hint)
             case .failure(let failure): trip.reply(.failure(failure))
@@ -113,16 +97,15 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
 
     /// It was surely not proposed there. Once, another try where the leader may be by now.
     private func redirect(_ trip: Trip, from asked: NodeID, to hint: NodeID?) {
-        forget(asked)
         guard !trip.isLast, trip.deadline > .now() else {
             return trip.reply(.failure(.notLeader(leader: hint)))
         }
         var trip = trip
         trip.isLast = true
-        if hint == node, isLocal {
+        if hint == node {
             replica.propose(trip.command, by: trip.deadline, reply: trip.reply)
-        } else if let next = hint ?? (isLocal ? nil : elsewhere(but: asked)) {
-            send(trip, to: next)
+        } else if let hint, hint != asked {
+            send(trip, to: hint)
         } else {
             trip.reply(.failure(.notLeader(leader: nil)))
         }
@@ -144,7 +127,6 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
 
     /// Lets a linearizable read look at this node's store: on nil.
     func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
-        assert(isLocal, "there is a store to read")
         replica.read { [self] failure in
             guard case .notLeader(let leader?) = failure, leader != node else {
                 return reply(failure)
@@ -209,20 +191,6 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             timer.cancel()
             once.answer(failure)
         }
-    }
-
-    // MARK: Where this node has no replica
-
-    private func elsewhere(but asked: NodeID? = nil) -> NodeID? {
-        let known = remembered.withLock { $0 }
-        if let known, known != asked { return known }
-        return members().first { $0 != node && $0 != asked }
-    }
-
-    private func remember(_ leader: NodeID) { remembered.withLock { $0 = leader } }
-
-    private func forget(_ leader: NodeID) {
-        remembered.withLock { if $0 == leader { $0 = nil } }
     }
 }
 

@@ -106,6 +106,24 @@ struct PeerCalls: GroupAsking {
         }
     }
 
+    /// Looks at another node; the reply says when, by this node's monotonic clock in milliseconds.
+    func look(
+        at node: NodeID,
+        within time: TimeAmount,
+        reply: @escaping @Sendable (PBLookResponse?, _ sentAt: Int64, _ receivedAt: Int64) -> Void
+    ) {
+        let request = PBLookRequest.with { $0.hello = links.handshake.hello(to: node) }
+        let sentAt = SystemClock.monotonicMilliseconds()
+        ask(node, "Look", request, within: time) { (result: Result<PBLookResponse, _>) in
+            let receivedAt = SystemClock.monotonicMilliseconds()
+            if case .success(let response) = result {
+                reply(response, sentAt, receivedAt)
+            } else {
+                reply(nil, sentAt, receivedAt)
+            }
+        }
+    }
+
     private func ask<Response: Message>(
         _ node: NodeID,
         _ method: String,

@@ -1,10 +1,19 @@
 import CaseProtocol
 import ClusterPrimitives
+import CoordinatorCore
 import NIOCore
 import RPC
 import ReplicaDriver
 import SwiftProtobuf
 import Synchronization
+
+extension SystemState {
+    /// A member that has run, and said where clients reach it: until then its peer address stands there.
+    func hasTakenPart(_ node: NodeID) -> Bool {
+        guard let member = member(node)?.member else { return false }
+        return member.clientAddress != member.peerAddress
+    }
+}
 
 /// One group's side of what other nodes ask.
 protocol GroupAnswering: Sendable {
@@ -48,8 +57,12 @@ extension GroupRoute: GroupAnswering {
 final class RouteService: Sendable {
     private let peers: PeerService
     private let groups = Mutex<[GroupID: any GroupAnswering]>([:])
+    private let system: SystemMachine
 
-    init(peers: PeerService) { self.peers = peers }
+    init(peers: PeerService, system: SystemMachine) {
+        self.peers = peers
+        self.system = system
+    }
 
     /// Lets a group be asked.
     func add(_ group: any GroupAnswering, _ id: GroupID) {
@@ -69,6 +82,27 @@ final class RouteService: Sendable {
             PBReadIndexResponse.self,
             calling: readIndex
         )
+        router.unary(
+            PeerService.path("Look"),
+            PBLookRequest.self,
+            PBLookResponse.self,
+            calling: look
+        )
+    }
+
+    @Sendable
+    private func look(_ request: PBLookRequest, _ reply: MessageReply<PBLookResponse>) {
+        do throws(RPCStatus) {
+            let caller = try peers.check(request.hello, reply.context)
+            reply.complete(
+                PBLookResponse.with {
+                    $0.wallMs = SystemClock.wall().rawValue
+                    $0.knowsCaller = system.state.hasTakenPart(caller)
+                }
+            )
+        } catch {
+            reply.fail(error)
+        }
     }
 
     private func group(_ number: UInt32) -> (any GroupAnswering)? {

@@ -33,7 +33,7 @@ struct ChecksumService: Sendable {
             }
             let chosen =
                 request.shards.isEmpty
-                ? context.shards.filter(\.isLocal) : request.shards.map { context.shards[Int($0)] }
+                ? context.shards : request.shards.map { context.shards[Int($0)] }
             compute(chosen, reply)
         }
     }

@@ -76,10 +76,9 @@ extension ServiceContext {
 
     /// Where clients reach a node; nil while it has not said so.
     func clientAddress(of node: NodeID) -> String? {
-        guard let member = system.machine.state.member(node)?.member,
-            member.clientAddress != member.peerAddress || node == self.node
-        else { return nil }
-        return member.clientAddress
+        let state = system.machine.state
+        guard node == self.node || state.hasTakenPart(node) else { return nil }
+        return state.member(node)?.member.clientAddress
     }
 
     /// Names the leader to a caller that follows it, where that is another node.

@@ -15,6 +15,8 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
     case otherNode(path: String, found: NodeID, expected: NodeID)
     /// A node's of another cluster.
     case otherCluster(path: String)
+    /// The node was a member before, and the directory has nothing of it.
+    case lost(path: String, node: NodeID)
     /// Its identity can't be read.
     case damaged(path: String, reason: String)
     /// The system said no.
@@ -32,6 +34,9 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
             "\(path) is node \(found)'s, and this is node \(expected): give its own directory"
         case .otherCluster(let path):
             "\(path) belongs to another cluster than --initial-members and --cluster-token name"
+        case .lost(let path, let node):
+            "\(path) is empty, but node \(node) has taken part in this cluster: what it voted and "
+                + "acknowledged is gone. It must not come back under this id"
         case .damaged(let path, let reason): "\(path): \(reason)"
         case .io(let path, let reason): "\(path): \(reason)"
         }

@@ -361,13 +361,13 @@ public nonisolated struct PBReadIndexResponse: Sendable {
   fileprivate var _failure: PBPeerFailure? = nil
 }
 
-/// A client's call, as it came.
-public nonisolated struct PBForwardRequest: Sendable {
+/// A look at another node.
+public nonisolated struct PBLookRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Who passes it on.
+  /// Who asks.
   public var hello: PBPeerHello {
     get {_hello ?? PBPeerHello()}
     set {_hello = newValue}
@@ -377,18 +377,6 @@ public nonisolated struct PBForwardRequest: Sendable {
   /// Clears the value of `hello`. Subsequent reads from it will return its default value.
   public mutating func clearHello() {self._hello = nil}
 
-  /// The method: /package.Service/Method.
-  public var path: String = String()
-
-  /// The request.
-  public var message: Data = Data()
-
-  /// The caller's authorization header.
-  public var authorization: String = String()
-
-  /// The caller's address.
-  public var origin: String = String()
-
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -396,23 +384,17 @@ public nonisolated struct PBForwardRequest: Sendable {
   fileprivate var _hello: PBPeerHello? = nil
 }
 
-/// Its answer.
-public nonisolated struct PBForwardResponse: Sendable {
+/// What there is to see.
+public nonisolated struct PBLookResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The response, where the status is 0.
-  public var message: Data = Data()
+  /// The wall clock as the system gives it, in milliseconds since 1970.
+  public var wallMs: Int64 = 0
 
-  /// The gRPC status.
-  public var status: UInt32 = 0
-
-  /// The status's text.
-  public var statusMessage: String = String()
-
-  /// The error's detail, as it stands in the trailer.
-  public var detail: Data = Data()
+  /// The caller has run as a member of this cluster before, with data that it must still have.
+  public var knowsCaller: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -849,9 +831,9 @@ nonisolated extension PBReadIndexResponse: SwiftProtobuf.Message, SwiftProtobuf.
   }
 }
 
-nonisolated extension PBForwardRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".ForwardRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}path\0\u{1}message\0\u{1}authorization\0\u{1}origin\0")
+nonisolated extension PBLookRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LookRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -860,10 +842,6 @@ nonisolated extension PBForwardRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._hello) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
-      case 3: try { try decoder.decodeSingularBytesField(value: &self.message) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.authorization) }()
-      case 5: try { try decoder.decodeSingularStringField(value: &self.origin) }()
       default: break
       }
     }
@@ -877,35 +855,19 @@ nonisolated extension PBForwardRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
     try { if let v = self._hello {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
-    if !self.path.isEmpty {
-      try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
-    }
-    if !self.message.isEmpty {
-      try visitor.visitSingularBytesField(value: self.message, fieldNumber: 3)
-    }
-    if !self.authorization.isEmpty {
-      try visitor.visitSingularStringField(value: self.authorization, fieldNumber: 4)
-    }
-    if !self.origin.isEmpty {
-      try visitor.visitSingularStringField(value: self.origin, fieldNumber: 5)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: PBForwardRequest, rhs: PBForwardRequest) -> Bool {
+  public static func ==(lhs: PBLookRequest, rhs: PBLookRequest) -> Bool {
     if lhs._hello != rhs._hello {return false}
-    if lhs.path != rhs.path {return false}
-    if lhs.message != rhs.message {return false}
-    if lhs.authorization != rhs.authorization {return false}
-    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension PBForwardResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".ForwardResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}status\0\u{3}status_message\0\u{1}detail\0")
+nonisolated extension PBLookResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LookResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}wall_ms\0\u{3}knows_caller\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -913,36 +875,26 @@ nonisolated extension PBForwardResponse: SwiftProtobuf.Message, SwiftProtobuf._M
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBytesField(value: &self.message) }()
-      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.status) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.statusMessage) }()
-      case 4: try { try decoder.decodeSingularBytesField(value: &self.detail) }()
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.wallMs) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.knowsCaller) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.message.isEmpty {
-      try visitor.visitSingularBytesField(value: self.message, fieldNumber: 1)
+    if self.wallMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.wallMs, fieldNumber: 1)
     }
-    if self.status != 0 {
-      try visitor.visitSingularUInt32Field(value: self.status, fieldNumber: 2)
-    }
-    if !self.statusMessage.isEmpty {
-      try visitor.visitSingularStringField(value: self.statusMessage, fieldNumber: 3)
-    }
-    if !self.detail.isEmpty {
-      try visitor.visitSingularBytesField(value: self.detail, fieldNumber: 4)
+    if self.knowsCaller != false {
+      try visitor.visitSingularBoolField(value: self.knowsCaller, fieldNumber: 2)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: PBForwardResponse, rhs: PBForwardResponse) -> Bool {
-    if lhs.message != rhs.message {return false}
-    if lhs.status != rhs.status {return false}
-    if lhs.statusMessage != rhs.statusMessage {return false}
-    if lhs.detail != rhs.detail {return false}
+  public static func ==(lhs: PBLookResponse, rhs: PBLookResponse) -> Bool {
+    if lhs.wallMs != rhs.wallMs {return false}
+    if lhs.knowsCaller != rhs.knowsCaller {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

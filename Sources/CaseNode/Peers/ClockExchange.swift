@@ -1,0 +1,89 @@
+import ClusterPrimitives
+import Logging
+import NIOCore
+import Synchronization
+
+/// Looks at the other nodes' clocks, and has this node give up what it leads while its own is off.
+final class ClockExchange: Sendable {
+    /// Between two looks at each node, in milliseconds: a clock that was set wrong leads for a second or two.
+    static let milliseconds: Int64 = 1_000
+
+    private struct State {
+        var task: RepeatedTask?
+        var isOff = false
+    }
+
+    private let calls: PeerCalls
+    private let context: ServiceContext
+    private let watch = ClockWatch()
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(links: PeerLinks, context: ServiceContext, logger: Logger) {
+        calls = PeerCalls(links: links)
+        self.context = context
+        self.logger = logger
+    }
+
+    func start(on eventLoop: any EventLoop) {
+        let time = TimeAmount.milliseconds(Self.milliseconds)
+        let task = eventLoop.scheduleRepeatedTask(initialDelay: time, delay: time) {
+            [weak self] _ in
+            self?.look()
+        }
+        state.withLock { $0.task = task }
+    }
+
+    func stop() {
+        let task = state.withLock { state in
+            defer { state.task = nil }
+            return state.task
+        }
+        task?.cancel()
+    }
+
+    private func look() {
+        judge()
+        for peer in calls.links.peers {
+            calls.look(at: peer, within: .milliseconds(Self.milliseconds)) {
+                [watch] response, sentAt, receivedAt in
+                guard let response else { return }
+                watch.take(
+                    ClockReading(
+                        node: peer,
+                        peerWall: Timestamp(rawValue: response.wallMs),
+                        wall: SystemClock.wall(),
+                        sentAt: sentAt,
+                        receivedAt: receivedAt
+                    )
+                )
+            }
+        }
+    }
+
+    private func judge() {
+        // Every member votes in every group.
+        let voters = context.system.machine.state.activeMembers.map(\.id)
+        let verdict = watch.verdict(own: context.node, voters: voters)
+        let isOff = if case .off = verdict { true } else { false }
+        let hasChanged = state.withLock { state in
+            defer { state.isOff = isOff }
+            return state.isOff != isOff
+        }
+        if hasChanged { report(verdict) }
+        guard isOff else { return }
+        for shard in context.shards where shard.leader == context.node { shard.replica.handOver() }
+        if context.system.leader == context.node { context.system.replica.handOver() }
+    }
+
+    private func report(_ verdict: ClockVerdict) {
+        if case .off(let median) = verdict {
+            logger.error(
+                "this node's clock is wrong: it leads nothing until it is right again",
+                metadata: ["others-ahead-by": "\(median)"]
+            )
+        } else {
+            logger.notice("this node's clock agrees with the others' again")
+        }
+    }
+}
