@@ -176,8 +176,8 @@ let tests: [Target] = [
         name: "CaseNodeTests",
         dependencies: [
             "CaseNode", "CaseModel", "CaseProtocol", "CaseStore", "ClusterPrimitives",
-            "CoordinatorCore", "RPC", "RaftCore", "ReplicaDriver", "ReplicationLog", lifecycle,
-            logging, nio, nioPosix, protobuf,
+            "CoordinatorCore", "HTTP2Transport", "RPC", "RaftCore", "ReplicaDriver",
+            "ReplicationLog", lifecycle, logging, nio, nioPosix, protobuf,
         ]
     ),
     .testTarget(

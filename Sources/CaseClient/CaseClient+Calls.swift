@@ -1,4 +1,5 @@
 import CaseProtocol
+import ClusterPrimitives
 import NIOCore
 import RPC
 import SwiftProtobuf
@@ -53,26 +54,32 @@ extension CaseClient {
             throw .misconfigured("the request can't be encoded: \(error)")
         }
         let metadata = try Self.metadata(options.token ?? configuration.token)
+        let shard = (request as? any CaseBound)?.shard
         var trial = Trial(
             retry: configuration.retry,
             ends: .now() + TimeAmount(options.deadline ?? configuration.deadline)
         )
         while true {
-            let node = nodes.preferred()
+            // Only what is about a case has one leader to follow; a leader out of reach is asked through others.
+            let follows = shard != nil && !trial.hasLostLeader
+            let sent = follows ? metadata.merging(ShardLeaders.followHeader) : metadata
+            var node = shard.flatMap { follows ? nodes.leader(of: $0) : nil } ?? nodes.preferred()
             var failure: CaseClientError
             do {
-                return try await attempt(node, path, message, reply, metadata, &trial)
+                return try await attempt(node, shard, path, message, reply, sent, &trial)
             } catch {
                 failure = error
             }
             if let leader = trial.hop(after: failure), let hinted = nodes.hinted(leader) {
+                node = hinted
                 do {
-                    return try await attempt(hinted, path, message, reply, metadata, &trial)
+                    return try await attempt(node, shard, path, message, reply, sent, &trial)
                 } catch {
                     failure = error
                 }
             }
             guard trial.mayRetry(after: failure) else { throw trial.verdict(failure) }
+            trial.hasLostLeader = true
             nodes.moveOn(from: node)
             let pause = pause(afterAttempt: trial.attempts, advised: failure.retryAfter)
             guard NIODeadline.now() + TimeAmount(pause) < trial.ends else {
@@ -88,6 +95,7 @@ extension CaseClient {
 
     private func attempt<Out: Message>(
         _ node: Nodes.Node,
+        _ shard: ShardID?,
         _ path: String,
         _ message: [UInt8],
         _ reply: Out.Type,
@@ -97,19 +105,15 @@ extension CaseClient {
         guard !Task.isCancelled else { throw .cancelled }
         trial.attempts += 1
         let ends = min(trial.ends, .now() + TimeAmount(configuration.attemptDeadline))
-        let bytes: [UInt8]
+        let answer: RPCReply
         do {
-            bytes = try await node.rpc.unary(
-                path,
-                message,
-                metadata: metadata,
-                deadline: ends
-            ).message
+            answer = try await node.rpc.unary(path, message, metadata: metadata, deadline: ends)
         } catch {
-            throw trial.note(CaseClientError(error))
+            throw trial.note(CaseClientError(error), isNeverSent: error.isNeverSent)
         }
+        if let shard { learn(shard, from: answer, of: node) }
         do {
-            return try Out(serializedBytes: bytes)
+            return try Out(serializedBytes: answer.message)
         } catch {
             // Carried out, and answered in a form that this library can't read: repeating changes
             // nothing.
@@ -122,12 +126,25 @@ extension CaseClient {
     }
 }
 
+extension CaseClient {
+    /// An answer names the shard's leader, or its node leads itself.
+    private func learn(_ shard: ShardID, from answer: RPCReply, of node: Nodes.Node) {
+        guard let address = answer.trailers[ShardLeaders.trailer] else {
+            return nodes.learn(shard, node.endpoint)
+        }
+        if let leader = nodes.hinted(address) { nodes.learn(shard, leader.endpoint) }
+    }
+}
+
 /// What is known about a call between its attempts. A value, so that its rules can be tested alone.
 struct Trial {
     let retry: CaseRetryPolicy
     let ends: NIODeadline
     /// Attempts begun.
     var attempts = 0
+    /// An attempt failed: whoever was thought to lead is asked through others from here on, who know of a
+    /// new leader first, and reach one that this side can't.
+    var hasLostLeader = false
     /// An earlier attempt may have been carried out, or may yet be.
     private var isOpen = false
 
@@ -137,10 +154,15 @@ struct Trial {
     }
 
     /// Takes in how an attempt ended, and fills in what only this side can know: silence leaves the
-    /// outcome open; an answer that carries a detail says itself whether it does.
-    mutating func note(_ failure: CaseClientError) -> CaseClientError {
+    /// outcome open, unless nothing was sent; an answer that carries a detail says itself whether it does.
+    mutating func note(
+        _ failure: CaseClientError,
+        isNeverSent: Bool = false
+    ) -> CaseClientError {
         var failure = failure
-        if failure.kind.isEmpty, Self.isSilence(failure.code) { failure.outcomeUnknown = true }
+        if failure.kind.isEmpty, Self.isSilence(failure.code) {
+            failure.outcomeUnknown = !isNeverSent
+        }
         if failure.outcomeUnknown { isOpen = true }
         return failure
     }

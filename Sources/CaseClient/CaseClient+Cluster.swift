@@ -14,6 +14,27 @@ extension CaseClient {
         )
     }
 
+    /// What the answering node's own replicas hold: equal on all nodes at the same applied index. Needs
+    /// an admin; reads every row.
+    /// - Parameters:
+    ///   - shards: of these; empty for all.
+    ///   - options: deadline and token of this call.
+    /// - Returns: by shard.
+    /// - Throws: as every read.
+    public func checksums(
+        of shards: [UInt32] = [],
+        options: CaseCallOptions = CaseCallOptions()
+    ) async throws(CaseClientError) -> [ShardChecksum] {
+        var request = PBChecksumsRequest()
+        request.shards = shards
+        return try await read(
+            "/casecluster.v1.Cluster/Checksums",
+            request,
+            PBChecksumsResponse.self,
+            options
+        ).shards
+    }
+
     /// All settings, sorted by name.
     public func settings(
         options: CaseCallOptions = CaseCallOptions()

@@ -80,3 +80,5 @@ public typealias ClusterNight = PBNight
 public typealias ClusterNode = PBNodeStatus
 /// One replication group on the answering node.
 public typealias ClusterGroup = PBGroupStatus
+/// What one replica of a shard holds.
+public typealias ShardChecksum = PBShardChecksum

@@ -1,3 +1,4 @@
+import ClusterPrimitives
 import HTTP2Transport
 import NIOCore
 import NIOPosix
@@ -13,6 +14,7 @@ final class Nodes: Sendable {
     /// One node's connection.
     struct Node: Sendable {
         let index: Int?
+        let endpoint: CaseEndpoint
         let rpc: RPCClient
     }
 
@@ -25,6 +27,7 @@ final class Nodes: Sendable {
 
     private struct State {
         var preferred = 0
+        var leaders = ShardLeaders()
         var hinted: [CaseEndpoint: RPCClient] = [:]
         var isShutDown = false
     }
@@ -62,14 +65,25 @@ final class Nodes: Sendable {
     /// The node to ask first.
     func preferred() -> Node {
         let index = state.withLock { $0.preferred }
-        return Node(index: index, rpc: configured[index])
+        return Node(index: index, endpoint: endpoints[index], rpc: configured[index])
+    }
+
+    /// The node that led a shard when last heard of; nil where nobody has said.
+    func leader(of shard: ShardID) -> Node? {
+        state.withLock { $0.leaders[shard] }.flatMap { node(at: $0) }
+    }
+
+    /// Notes who leads a shard.
+    func learn(_ shard: ShardID, _ endpoint: CaseEndpoint) {
+        state.withLock { $0.leaders.learn(shard, endpoint) }
     }
 
     /// Notes that `node` did not answer: the next one takes its place. Two callers that lost the
     /// same node at once move on by one, not by two.
     func moveOn(from node: Node) {
-        guard let index = node.index else { return }
         state.withLock { state in
+            state.leaders.forget(node.endpoint)
+            guard let index = node.index else { return }
             if state.preferred == index { state.preferred = (index + 1) % configured.count }
         }
     }
@@ -78,16 +92,22 @@ final class Nodes: Sendable {
     func hinted(_ address: String) -> Node? {
         let endpoint: CaseEndpoint
         do { endpoint = try CaseEndpoint(address) } catch { return nil }
+        return node(at: endpoint)
+    }
+
+    private func node(at endpoint: CaseEndpoint) -> Node? {
         guard Self.mayReach(endpoint, security) else { return nil }
         if let index = endpoints.firstIndex(of: endpoint) {
-            return Node(index: index, rpc: configured[index])
+            return Node(index: index, endpoint: endpoint, rpc: configured[index])
         }
         return state.withLock { state -> Node? in
-            if let known = state.hinted[endpoint] { return Node(index: nil, rpc: known) }
+            if let known = state.hinted[endpoint] {
+                return Node(index: nil, endpoint: endpoint, rpc: known)
+            }
             guard !state.isShutDown, state.hinted.count < Self.hintedMax else { return nil }
             let rpc = Self.connection(endpoint, tls)
             state.hinted[endpoint] = rpc
-            return Node(index: nil, rpc: rpc)
+            return Node(index: nil, endpoint: endpoint, rpc: rpc)
         }
     }
 

@@ -238,7 +238,7 @@ public enum CaseAction: Hashable, Sendable {
     /// An internal note.
     case note(String)
     /// Gives it to an agent.
-    case assign(AgentFacts)
+    case assign(AgentFacts, reason: String = "")
     /// The owner starts.
     case accept
     /// The owner hands an offer back.

@@ -3,29 +3,59 @@ import ClusterPrimitives
 import CoordinatorCore
 import Foundation
 import Glibc
+import RaftCore
 import ReplicaDriver
 
-/// The first start: founds the cluster with an admin, whose token it leaves in the data directory.
+/// The first start: founds the cluster with an admin, whose token the founding node leaves in its data
+/// directory.
+///
+/// Of several nodes whichever leads the system group founds; the group takes one founding and refuses others.
 struct Founding {
+    /// How long a node that does not lead waits before it looks again, in milliseconds.
+    static let pauseMilliseconds: Int64 = 50
+
     let parts: NodeAssembly
     let system: ReplicaHost<SystemMachine>
 
-    /// Founds the cluster if it is not; a first start that was cut short is taken up again.
+    private var isFounded: Bool { system.machine.state.cluster != nil }
+
+    /// Returns when the cluster is founded, as far as this node knows; a first start that was cut short is
+    /// taken up again.
     func run() async throws {
-        // The log may hold a founding that the store has not applied yet: a linearizable read waits for it.
-        try await ready()
-        if system.machine.state.cluster == nil { try await found() }
+        let isFirst = !isFounded
+        let others = parts.configuration.initialMembers.filter { $0.id != parts.directory.nodeID }
+        if isFirst, !others.isEmpty {
+            parts.logger.notice(
+                "waits for the other founders",
+                metadata: ["nodes": "\(others.map { "\($0.id)" }.joined(separator: " "))"]
+            )
+        }
+        // Alone, the log may hold a founding that the store has not applied yet: a linearizable read waits
+        // for it. With others, the store's own word is enough to go on: the rest comes from them.
+        while others.isEmpty || !isFounded {
+            guard try await leads() else {
+                try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds))
+                continue
+            }
+            if isFounded { break }
+            try await found()
+        }
+        if isFirst { try dropUnusedToken() }
         if access(parts.directory.foundedPath, F_OK) != 0 {
             try DataDirectory.writeDurably([], to: parts.directory.foundedPath, mode: 0o644)
         }
     }
 
-    private func ready() async throws {
-        try await withCheckedThrowingContinuation {
-            (waiter: CheckedContinuation<Void, any Error>) in
-            system.read { failure in
-                if let failure { waiter.resume(throwing: failure) } else { waiter.resume() }
-            }
+    /// Whether this node leads the system group now, after an election if there is one.
+    private func leads() async throws -> Bool {
+        let failure = await withCheckedContinuation {
+            (waiter: CheckedContinuation<ReplicaFailure?, Never>) in
+            system.read { waiter.resume(returning: $0) }
+        }
+        switch failure {
+        case nil: return true
+        case .notLeader: return false
+        case .some(let failure): throw failure
         }
     }
 
@@ -34,16 +64,7 @@ struct Founding {
         let founding = ClusterFounding(
             clusterID: parts.directory.clusterID,
             shardCount: UInt32(parts.configuration.shardCount),
-            members: [
-                Member(
-                    id: parts.directory.nodeID,
-                    peerAddress:
-                        "\(parts.configuration.listenHost):\(parts.configuration.listenPort)",
-                    clientAddress:
-                        "\(parts.configuration.listenHost):\(parts.configuration.listenPort)",
-                    versionKnown: 1
-                )
-            ],
+            members: members,
             adminToken: NewToken(
                 id: TokenSecret.makeID(),
                 secretHash: secret.hash,
@@ -52,28 +73,66 @@ struct Founding {
             )
         )
         let command = StampedSystemCommand(at: .zero, command: .initialize(founding))
-        let result: SystemResult = try await withCheckedThrowingContinuation { waiter in
-            system.propose(command) { waiter.resume(with: $0) }
+        let outcome = await withCheckedContinuation {
+            (waiter: CheckedContinuation<Result<SystemResult, ReplicaFailure>, Never>) in
+            system.propose(command) { waiter.resume(returning: $0) }
         }
-        switch result {
-        case .accepted, .refused(.alreadyInitialized): break
-        case .refused(let refusal): throw refusal
+        switch outcome {
+        case .success(.accepted):
+            parts.logger.notice(
+                "a new cluster; its admin's token is in a file of mode 0600",
+                metadata: ["file": "\(parts.adminTokenPath)"]
+            )
+        case .success(.refused(.alreadyInitialized)): break
+        case .success(.refused(let refusal)): throw refusal
+        // Another leads by now, who has the founding in its log or makes one.
+        case .failure(.notLeader), .failure(.outcomeUnknown): break
+        case .failure(let failure): throw failure
         }
-        parts.logger.notice(
-            "a new cluster; its admin token was written, mode 0600",
-            metadata: ["file": "\(parts.directory.adminTokenPath)"]
-        )
+    }
+
+    /// The founders. Each tells by itself where clients reach it; until then the others' addresses stand there.
+    private var members: [Member] {
+        let (configuration, node) = (parts.configuration, parts.directory.nodeID)
+        let address = configuration.clientAddress
+        guard !configuration.initialMembers.isEmpty else {
+            return [Member(id: node, peerAddress: address, clientAddress: address)]
+        }
+        return configuration.initialMembers.map { founder in
+            Member(
+                id: founder.id,
+                peerAddress: founder.peerAddress,
+                clientAddress: founder.id == node ? address : founder.peerAddress
+            )
+        }
     }
 
     /// The token is durable before the cluster knows it, so that a cut start never locks the admin out.
     private func adminSecret() throws -> TokenSecret {
-        let path = parts.directory.adminTokenPath
+        let path = parts.adminTokenPath
         if access(path, F_OK) == 0 {
             let text = try String(contentsOfFile: path, encoding: .utf8)
             return TokenSecret(text: text.trimmingCharacters(in: .whitespacesAndNewlines))
         }
+        guard parts.configuration.adminTokenPath.isEmpty else {
+            throw ConfigurationError(option: "admin-token-file", reason: "\(path) is not there")
+        }
         let secret = TokenSecret.make()
         try DataDirectory.writeDurably(Array((secret.text + "\n").utf8), to: path, mode: 0o600)
         return secret
+    }
+
+    /// Another node's founding won: a token of this one's making opens nothing.
+    private func dropUnusedToken() throws {
+        let path = parts.directory.adminTokenPath
+        guard parts.configuration.adminTokenPath.isEmpty, access(path, F_OK) == 0 else { return }
+        let secret = try adminSecret()
+        let now = system.machine.time
+        guard system.machine.state.authenticate(tokenHash: secret.hash, at: now) == nil else {
+            return
+        }
+        guard unlink(path) == 0 else {
+            throw DataDirectoryError.io(path: path, reason: String(cString: strerror(errno)))
+        }
     }
 }

@@ -40,6 +40,8 @@ public final class Node: Service, Sendable {
     private let checkpointLane: SerialLane
     private let snapshotLane: SerialLane
     private let ticker: ReplicaTicker
+    private let network: PeerNetwork?
+    private let registration: Task<Void, Never>?
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
     private let server: RPCServer
@@ -62,11 +64,7 @@ public final class Node: Service, Sendable {
         if configuration.listenPort == 0 {
             configuration.listenPort = try await freePort(configuration.listenHost)
         }
-        let directory = try DataDirectory(
-            path: configuration.dataDirectory,
-            newNodeID: NodeID(1),
-            newClusterID: ServiceContext.randomBytes(16)
-        )
+        let directory = try openDirectory(configuration)
         let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
         do {
             return try await Node(assembly)
@@ -74,6 +72,23 @@ public final class Node: Service, Sendable {
             await assembly.abandon()
             throw error
         }
+    }
+
+    private static func openDirectory(
+        _ configuration: NodeConfiguration
+    ) throws(DataDirectoryError) -> DataDirectory {
+        let node = configuration.nodeID > 0 ? NodeID(UInt64(configuration.nodeID)) : nil
+        let members = configuration.initialMembers
+        let cluster =
+            members.isEmpty
+            ? nil : InitialMembers.clusterID(token: configuration.clusterToken, members)
+        return try DataDirectory(
+            path: configuration.dataDirectory,
+            newNodeID: node ?? NodeID(1),
+            newClusterID: cluster ?? ServiceContext.randomBytes(16),
+            expectedNode: node,
+            expectedCluster: cluster
+        )
     }
 
     /// A port that nobody has now. Chosen before anything else, since a founding cluster records its members'
@@ -101,18 +116,15 @@ public final class Node: Service, Sendable {
         snapshotLane = parts.snapshotLane
         ticker = parts.ticker
         phases = parts.phases
-        adminTokenPath = directory.adminTokenPath
+        adminTokenPath = parts.adminTokenPath
         let startedAt = SystemClock.monotonicMilliseconds()
-        let system = try parts.makeSystem()
-        system.start()
-        try await Founding(parts: parts, system: system).run()
-        let shards = try parts.makeShards(count: system.machine.state.shardCount)
-        context = ServiceContext(
-            shards: shards,
-            system: system,
-            clock: parts.clock,
-            readers: parts.readers
-        )
+        let network = try PeerNetwork.make(parts)
+        self.network = network
+        let replicas = try await Self.replicas(parts, network)
+        context = Self.context(parts, network, replicas)
+        let (system, shards) = (context.system, context.shards)
+        for shard in shards { network?.routes.add(shard, shard.group) }
+        network?.routes.add(system, .system)
         coordinator = CoordinatorHost(context: context, node: directory.nodeID, logger: logger)
         let coordinator = coordinator
         let watch = WatchService(context: context) { shard, due in
@@ -120,7 +132,7 @@ public final class Node: Service, Sendable {
         }
         for shard in shards {
             shard.machine.listen(watch)
-            shard.start()
+            shard.replica.start()
         }
         var router = RPCRouter()
         let cases = CasesService(context: context)
@@ -133,7 +145,10 @@ public final class Node: Service, Sendable {
             context: context,
             node: directory.nodeID,
             log: log,
-            startedAt: startedAt
+            startedAt: startedAt,
+            isAlive: { [node = directory.nodeID] in
+                network?.links.isAlive($0) ?? ($0 == node)
+            }
         ).register(in: &router)
         health = HealthService()
         health.set("", serving: true)
@@ -151,7 +166,64 @@ public final class Node: Service, Sendable {
         listening.rpc.messageBytesMax = Self.requestBytesMax
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
+        registration = network?.register(context, clientAddress: configuration.clientAddress)
         coordinator.start()
+    }
+
+    private typealias Replicas = (
+        system: ReplicaHost<SystemMachine>, shards: [ReplicaHost<ShardMachine>]
+    )
+
+    /// Makes the replicas: first the system group's, which founds the cluster or catches up with it, and
+    /// says how many shards there are.
+    private static func replicas(
+        _ parts: NodeAssembly,
+        _ network: PeerNetwork?
+    ) async throws -> Replicas {
+        do {
+            let members = parts.configuration.initialMembers.map(\.id)
+            let system = try parts.makeSystem(
+                founding: members.isEmpty ? nil : Configuration(voters: members)
+            )
+            network?.receivers.add(system, group: .system)
+            try await network?.start()
+            system.start()
+            try await Founding(parts: parts, system: system).run()
+            network?.follow(system.machine)
+            let count = system.machine.state.shardCount
+            let targets = Placement.spread(shardCount: count, over: members)
+            let shards = try parts.makeShards(count: count) { shard in
+                members.isEmpty ? nil : Configuration(voters: targets[Int(shard.rawValue)].nodes)
+            }
+            for shard in shards { network?.receivers.add(shard, group: shard.group) }
+            return (system, shards)
+        } catch {
+            await network?.stop()
+            throw error
+        }
+    }
+
+    private static func context(
+        _ parts: NodeAssembly,
+        _ network: PeerNetwork?,
+        _ replicas: Replicas
+    ) -> ServiceContext {
+        let node = parts.directory.nodeID
+        let asking: any GroupAsking = network.map { PeerCalls(links: $0.links) } ?? NobodyToAsk()
+        let machine = replicas.system.machine
+        let isAlone = network == nil
+        return ServiceContext(
+            node: node,
+            shards: replicas.shards.map { replica in
+                GroupRoute(replica: replica, node: node, peers: asking) {
+                    isAlone
+                        ? [] : machine.state.placement(of: replica.machine.shard)?.voters ?? []
+                }
+            },
+            system: GroupRoute(replica: replicas.system, node: node, peers: asking) { [] },
+            clock: parts.clock,
+            readers: parts.readers
+        )
     }
 
     static let services = [
@@ -184,10 +256,15 @@ public final class Node: Service, Sendable {
     private func stop() async {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
         coordinator.stop()
+        registration?.cancel()
         health.shutDown()
+        // Others take over while the open calls end.
+        for shard in context.shards { shard.replica.handOver() }
+        context.system.replica.handOver()
         await server.drain(within: .seconds(Self.drainSeconds))
-        for shard in context.shards { shard.stop() }
-        context.system.stop()
+        for shard in context.shards { shard.replica.stop() }
+        context.system.replica.stop()
+        await network?.stop()
         ticker.stop()
         do {
             for lane in lanes { lane.close() }

@@ -94,6 +94,15 @@ final class NodeAssembly {
         readers.start()
     }
 
+    /// The members on record when the node starts; none in a new cluster.
+    var knownMembers: [Member] { systemMachine.state.activeMembers }
+
+    /// Where the first admin's token stands, on the node that founds the cluster.
+    var adminTokenPath: String {
+        configuration.adminTokenPath.isEmpty
+            ? directory.adminTokenPath : configuration.adminTokenPath
+    }
+
     /// Closes what was opened for a node that does not come to run.
     func abandon() async {
         do {
@@ -124,8 +133,8 @@ final class NodeAssembly {
 
     // MARK: Replicas
 
-    /// - Parameter founding: the system group's membership if this node knows nothing of it yet: of a new
-    ///   cluster its first members, of a node that joins one nobody.
+    /// The system group's replica. `founding` is its membership if this node knows nothing of it yet: of a new
+    /// cluster its first members, of a node that joins one nobody; nil for this node alone.
     func makeSystem(
         founding: Configuration? = nil
     ) throws -> ReplicaHost<SystemMachine> {
@@ -138,9 +147,8 @@ final class NodeAssembly {
         )
     }
 
-    /// - Parameters:
-    ///   - count: how many there are.
-    ///   - founding: a shard's membership if this node knows nothing of the shard yet.
+    /// The shards' replicas, as many as there are shards. `founding` is a shard's membership if this node knows
+    /// nothing of the shard yet.
     func makeShards(
         count: Int,
         founding: (ShardID) -> Configuration? = { _ in nil }

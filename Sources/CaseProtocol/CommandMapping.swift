@@ -7,6 +7,8 @@ public protocol DirectoryLookup {
     func queueFacts(named name: String) -> QueueFacts?
     /// The agent, supervisor or AI agent of this name.
     func agentFacts(named name: String) -> AgentFacts?
+    /// Whether there is a team of this name.
+    func hasTeam(named name: String) -> Bool
     /// Who a requester with this address and number is; nil if neither is given.
     func requesterPrincipal(address: String, phone: String) -> PrincipalID?
 }
@@ -23,6 +25,12 @@ extension PBCreateRequest {
         try Check.count(channelInfo.count, "channel_info", max: CaseLimits.fieldsMax)
         guard let facts = directory.queueFacts(named: queue) else {
             throw RequestFault("queue", "there is no queue of this name")
+        }
+        guard links.isEmpty || actor.role != .requester else {
+            throw RequestFault(
+                "links",
+                "are for staff: nobody links to cases that they may not see"
+            )
         }
         var links: [CaseLink] = []
         for (position, link) in self.links.enumerated() {
@@ -99,11 +107,15 @@ extension PBExecuteRequest {
         case .comment(let body):
             return .comment(CaseMessage(text: try body.required("comment.text")))
         case .note(let body): return .note(try body.required("note.text"))
-        case .assign(let body): return .assign(try body.facts("assign", directory))
+        case .assign(let body):
+            return .assign(
+                try body.facts("assign", directory),
+                reason: try body.checkedReason("assign")
+            )
         case .accept: return .accept
         case .decline(let body): return .decline(reason: try body.checked("decline.reason"))
         case .assignToMe: return .assignToMe
-        case .escalate(let body): return try body.action()
+        case .escalate(let body): return try body.action(directory)
         case .park(let body): return try body.action()
         case .requestInfo(let body):
             return .requestInfo(question: try body.required("request_info.text"))
@@ -210,10 +222,28 @@ extension PBQueueAction {
 }
 
 extension PBEscalateAction {
-    func action() throws(RequestFault) -> CaseAction {
-        .escalate(
-            reason: try Check.name(reason, "escalate.reason", bytesMax: CaseLimits.textBytesMax),
-            target: try target.model("escalate.target"),
+    func action(_ directory: some DirectoryLookup) throws(RequestFault) -> CaseAction {
+        let reason = try Check.name(
+            reason,
+            "escalate.reason",
+            bytesMax: CaseLimits.textBytesMax
+        )
+        let target = try target.model("escalate.target")
+        switch target {
+        case .queue(let id):
+            guard directory.queueFacts(named: id.rawValue) != nil else {
+                throw RequestFault("escalate.target.queue", "there is no queue of this name")
+            }
+        case .team(let id):
+            guard directory.hasTeam(named: id.rawValue) else {
+                throw RequestFault("escalate.target.team", "there is no team of this name")
+            }
+        case .supervisor:
+            break
+        }
+        return .escalate(
+            reason: reason,
+            target: target,
             summary: try Check.length(
                 summary,
                 "escalate.summary",

@@ -2,10 +2,10 @@
 
 extension BinaryCodable where Self: RawRepresentable, RawValue == UInt8 {
     /// One byte: the raw value, which is therefore never renumbered.
-    public func encode(to writer: inout ByteWriter) { writer.write(byte: rawValue) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(byte: rawValue) }
 
     /// Faults on a number that this program doesn't know.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         let raw = try reader.byte()
         guard let value = Self(rawValue: raw) else {
             throw reader.fault("\(raw) is no \(Self.self)")
@@ -16,10 +16,10 @@ extension BinaryCodable where Self: RawRepresentable, RawValue == UInt8 {
 
 extension BinaryCodable where Self: RawRepresentable, RawValue == String {
     /// The text.
-    public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
 
     /// Faults on a text that the type doesn't take.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         guard let value = Self(rawValue: try reader.string()) else {
             throw reader.fault("a text is no \(Self.self)")
         }
@@ -29,10 +29,10 @@ extension BinaryCodable where Self: RawRepresentable, RawValue == String {
 
 extension BinaryCodable where Self: RawRepresentable, RawValue == UInt64 {
     /// LEB128.
-    public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
 
     /// Faults on a number that the type doesn't take.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         guard let value = Self(rawValue: try reader.unsigned()) else {
             throw reader.fault("a number is no \(Self.self)")
         }
@@ -44,30 +44,30 @@ extension CaseID: BinaryCodable {}
 
 extension Timestamp: BinaryCodable {
     /// Zigzag LEB128.
-    public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(rawValue) }
 
     /// Reads what `encode` wrote.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         self.init(rawValue: try reader.signed())
     }
 }
 
 extension TimeSpan: BinaryCodable {
     /// Zigzag LEB128.
-    public func encode(to writer: inout ByteWriter) { writer.write(milliseconds) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(milliseconds) }
 
     /// Reads what `encode` wrote.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         self.init(milliseconds: try reader.signed())
     }
 }
 
 extension SHA256Digest: BinaryCodable {
     /// 32 bytes.
-    public func encode(to writer: inout ByteWriter) { writer.write(raw: bytes) }
+    @inlinable public func encode(to writer: inout ByteWriter) { writer.write(raw: bytes) }
 
     /// Reads what `encode` wrote.
-    public init(from reader: inout ByteReader) throws(DecodingFault) {
+    @inlinable public init(from reader: inout ByteReader) throws(DecodingFault) {
         guard let digest = SHA256Digest(bytes: Array(try reader.raw(32))) else {
             throw reader.fault("a digest has not 32 bytes")
         }
@@ -77,19 +77,19 @@ extension SHA256Digest: BinaryCodable {
 
 extension ByteWriter {
     /// Presence byte, then the value.
-    public mutating func write(optional value: (some BinaryCodable)?) {
+    @inlinable public mutating func write(optional value: (some BinaryCodable)?) {
         write(value != nil)
         if let value { value.encode(to: &self) }
     }
 
     /// Presence byte, then the text.
-    public mutating func write(optional text: String?) {
+    @inlinable public mutating func write(optional text: String?) {
         write(text != nil)
         if let text { write(text) }
     }
 
     /// Count, then each.
-    public mutating func write(array values: [some BinaryCodable]) {
+    @inlinable public mutating func write(array values: [some BinaryCodable]) {
         write(UInt64(values.count))
         for value in values { value.encode(to: &self) }
     }
@@ -97,7 +97,7 @@ extension ByteWriter {
 
 extension ByteReader {
     /// Presence byte, then the value.
-    public mutating func optional<Value: BinaryCodable>(
+    @inlinable public mutating func optional<Value: BinaryCodable>(
         _ type: Value.Type = Value.self
     ) throws(DecodingFault) -> Value? {
         guard try bool() else { return nil }
@@ -105,13 +105,13 @@ extension ByteReader {
     }
 
     /// Presence byte, then the text.
-    public mutating func optionalString() throws(DecodingFault) -> String? {
+    @inlinable public mutating func optionalString() throws(DecodingFault) -> String? {
         guard try bool() else { return nil }
         return try string()
     }
 
     /// Count, then each.
-    public mutating func array<Value: BinaryCodable>(
+    @inlinable public mutating func array<Value: BinaryCodable>(
         of type: Value.Type = Value.self
     ) throws(DecodingFault) -> [Value] {
         try array { (reader: inout ByteReader) throws(DecodingFault) -> Value in
@@ -120,7 +120,7 @@ extension ByteReader {
     }
 
     /// LEB128 of at most 32 bits.
-    public mutating func unsigned32() throws(DecodingFault) -> UInt32 {
+    @inlinable public mutating func unsigned32() throws(DecodingFault) -> UInt32 {
         guard let number = UInt32(exactly: try unsigned()) else {
             throw fault("a number has more than 32 bits")
         }
@@ -128,7 +128,7 @@ extension ByteReader {
     }
 
     /// Reads the version byte that comes first in a stored format; faults on one newer than this program.
-    public mutating func formatVersion(
+    @inlinable public mutating func formatVersion(
         upTo newest: UInt8,
         of what: StaticString
     ) throws(DecodingFault) -> UInt8 {

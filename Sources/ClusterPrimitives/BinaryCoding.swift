@@ -4,69 +4,77 @@
 /// varints (signed ones zigzag), strings and bytes carry a varint length, an optional a presence byte,
 /// an array a count. Rejected: Protocol Buffers here, because its specification does not promise equal
 /// bytes for equal messages and these bytes are hashed into idempotency records and audit chains.
+///
+/// Inlinable, since these are the calls that every command, row and record is made of: the callers' own
+/// modules specialise them, and no metadata is looked up while a command is applied.
+@frozen
 public struct ByteWriter: Sendable {
+    @usableFromInline var buffer: [UInt8] = []
+
     /// What was written.
-    public private(set) var bytes: [UInt8] = []
+    @inlinable public var bytes: [UInt8] { buffer }
 
     /// An empty writer.
-    public init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+    @inlinable public init(reserving capacity: Int = 0) { buffer.reserveCapacity(capacity) }
 
     /// One byte.
-    public mutating func write(byte: UInt8) { bytes.append(byte) }
+    @inlinable public mutating func write(byte: UInt8) { buffer.append(byte) }
 
     /// One byte, 0 or 1.
-    public mutating func write(_ flag: Bool) { bytes.append(flag ? 1 : 0) }
+    @inlinable public mutating func write(_ flag: Bool) { buffer.append(flag ? 1 : 0) }
 
     /// LEB128.
-    public mutating func write(_ number: UInt64) {
+    @inlinable public mutating func write(_ number: UInt64) {
         var rest = number
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            buffer.append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(rest))
+        buffer.append(UInt8(rest))
     }
 
     /// Zigzag, then LEB128.
-    public mutating func write(_ number: Int64) {
+    @inlinable public mutating func write(_ number: Int64) {
         write(UInt64(bitPattern: number << 1 ^ number >> 63))
     }
 
     /// Four bytes, little endian.
-    public mutating func write(fixed number: UInt32) {
+    @inlinable public mutating func write(fixed number: UInt32) {
         for shift in stride(from: 0, to: 32, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: number >> UInt32(shift)))
+            buffer.append(UInt8(truncatingIfNeeded: number >> UInt32(shift)))
         }
     }
 
     /// Eight bytes, little endian.
-    public mutating func write(fixed number: UInt64) {
+    @inlinable public mutating func write(fixed number: UInt64) {
         for shift in stride(from: 0, to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
+            buffer.append(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
         }
     }
 
     /// Length, then the bytes.
-    public mutating func write(_ data: [UInt8]) {
+    @inlinable public mutating func write(_ data: [UInt8]) {
         write(UInt64(data.count))
-        bytes.append(contentsOf: data)
+        buffer.append(contentsOf: data)
     }
 
     /// The bytes alone; the reader must know how many.
-    public mutating func write(raw data: some Sequence<UInt8>) { bytes.append(contentsOf: data) }
+    @inlinable public mutating func write(raw data: some Sequence<UInt8>) {
+        buffer.append(contentsOf: data)
+    }
 
     /// Length in UTF-8 bytes, then those.
-    public mutating func write(_ text: String) {
-        let utf8 = text.utf8
-        write(UInt64(utf8.count))
-        bytes.append(contentsOf: utf8)
+    @inlinable public mutating func write(_ text: String) {
+        write(UInt64(text.utf8.count))
+        var text = text
+        text.withUTF8 { buffer.append(contentsOf: $0) }
     }
 
     /// A value that knows how.
-    public mutating func write(_ value: some BinaryCodable) { value.encode(to: &self) }
+    @inlinable public mutating func write(_ value: some BinaryCodable) { value.encode(to: &self) }
 
     /// Presence byte, then the value.
-    public mutating func write<Value>(
+    @inlinable public mutating func write<Value>(
         optional value: Value?,
         _ body: (inout ByteWriter, Value) -> Void
     ) {
@@ -75,7 +83,7 @@ public struct ByteWriter: Sendable {
     }
 
     /// Count, then each.
-    public mutating func write<Value>(
+    @inlinable public mutating func write<Value>(
         array values: [Value],
         _ body: (inout ByteWriter, Value) -> Void
     ) {
@@ -102,34 +110,40 @@ public struct DecodingFault: Error, Equatable, Sendable, CustomStringConvertible
 }
 
 /// Reads what `ByteWriter` wrote. Total: no input traps, and no length makes it allocate more than there is.
+@frozen
 public struct ByteReader: Sendable {
-    private let bytes: ArraySlice<UInt8>
+    @usableFromInline let bytes: ArraySlice<UInt8>
+    @usableFromInline var position: Int
+
     /// Bytes read so far.
-    public private(set) var offset = 0
+    @inlinable public var offset: Int { position - bytes.startIndex }
 
     /// Reads from the front of `bytes`.
-    public init(_ bytes: [UInt8]) { self.bytes = bytes[...] }
+    @inlinable public init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
     /// Reads from the front of `bytes`.
-    public init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }
+    @inlinable public init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
 
     /// Bytes not read yet.
-    public var remaining: Int { bytes.count - offset }
+    @inlinable public var remaining: Int { bytes.endIndex - position }
 
     /// A fault at the present place.
-    public func fault(_ reason: String) -> DecodingFault {
+    @inlinable public func fault(_ reason: String) -> DecodingFault {
         DecodingFault(offset: offset, reason: reason)
     }
 
     /// One byte.
-    public mutating func byte() throws(DecodingFault) -> UInt8 {
+    @inlinable public mutating func byte() throws(DecodingFault) -> UInt8 {
         guard remaining >= 1 else { throw fault("ends where a byte was expected") }
-        offset += 1
-        return bytes[bytes.startIndex + offset - 1]
+        defer { position += 1 }
+        return bytes[position]
     }
 
     /// One byte, 0 or 1.
-    public mutating func bool() throws(DecodingFault) -> Bool {
+    @inlinable public mutating func bool() throws(DecodingFault) -> Bool {
         switch try byte() {
         case 0: return false
         case 1: return true
@@ -138,7 +152,7 @@ public struct ByteReader: Sendable {
     }
 
     /// LEB128, at most ten bytes and no longer than needed: one value has one encoding.
-    public mutating func unsigned() throws(DecodingFault) -> UInt64 {
+    @inlinable public mutating func unsigned() throws(DecodingFault) -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -152,36 +166,37 @@ public struct ByteReader: Sendable {
     }
 
     /// Zigzag LEB128.
-    public mutating func signed() throws(DecodingFault) -> Int64 {
+    @inlinable public mutating func signed() throws(DecodingFault) -> Int64 {
         let raw = try unsigned()
         return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)
     }
 
     /// Four bytes, little endian.
-    public mutating func fixed32() throws(DecodingFault) -> UInt32 {
+    @inlinable public mutating func fixed32() throws(DecodingFault) -> UInt32 {
         try raw(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
 
     /// Eight bytes, little endian.
-    public mutating func fixed64() throws(DecodingFault) -> UInt64 {
+    @inlinable public mutating func fixed64() throws(DecodingFault) -> UInt64 {
         try raw(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     /// Exactly `count` bytes.
-    public mutating func raw(_ count: Int) throws(DecodingFault) -> ArraySlice<UInt8> {
+    @inlinable public mutating func raw(_ count: Int) throws(DecodingFault) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else {
             throw fault("ends \(count) bytes too early")
         }
-        let start = bytes.startIndex + offset
-        offset += count
-        return bytes[start..<start + count]
+        defer { position += count }
+        return bytes[position..<position + count]
     }
 
     /// Length-prefixed bytes.
-    public mutating func data() throws(DecodingFault) -> [UInt8] { Array(try raw(try count())) }
+    @inlinable public mutating func data() throws(DecodingFault) -> [UInt8] {
+        Array(try raw(try count()))
+    }
 
     /// Length-prefixed UTF-8.
-    public mutating func string() throws(DecodingFault) -> String {
+    @inlinable public mutating func string() throws(DecodingFault) -> String {
         let raw = try raw(try count())
         guard let text = String(validating: raw, as: UTF8.self) else {
             throw fault("a text is not UTF-8")
@@ -190,21 +205,21 @@ public struct ByteReader: Sendable {
     }
 
     /// A value that knows how.
-    public mutating func value<Value: BinaryCodable>(
+    @inlinable public mutating func value<Value: BinaryCodable>(
         _ type: Value.Type = Value.self
     ) throws(DecodingFault) -> Value {
         try Value(from: &self)
     }
 
     /// Presence byte, then the value.
-    public mutating func optional<Value>(
+    @inlinable public mutating func optional<Value>(
         _ body: (inout ByteReader) throws(DecodingFault) -> Value
     ) throws(DecodingFault) -> Value? {
         try bool() ? try body(&self) : nil
     }
 
     /// Count, then each.
-    public mutating func array<Value>(
+    @inlinable public mutating func array<Value>(
         _ body: (inout ByteReader) throws(DecodingFault) -> Value
     ) throws(DecodingFault) -> [Value] {
         let count = try count()
@@ -214,14 +229,14 @@ public struct ByteReader: Sendable {
     }
 
     /// A count or length: no more than the bytes that are left, since each item takes at least one.
-    private mutating func count() throws(DecodingFault) -> Int {
+    @inlinable mutating func count() throws(DecodingFault) -> Int {
         let count = try unsigned()
         guard count <= UInt64(remaining) else { throw fault("a length passes the end") }
         return Int(count)
     }
 
     /// Fails unless everything was read.
-    public func finish() throws(DecodingFault) {
+    @inlinable public func finish() throws(DecodingFault) {
         guard remaining == 0 else { throw fault("\(remaining) bytes too many") }
     }
 }
@@ -236,14 +251,15 @@ public protocol BinaryCodable {
 
 extension BinaryCodable {
     /// The value alone, as bytes.
-    public var encodedBytes: [UInt8] {
-        var writer = ByteWriter()
+    @inlinable public var encodedBytes: [UInt8] {
+        // Room for what most values take: growing copies what is there.
+        var writer = ByteWriter(reserving: 512)
         encode(to: &writer)
         return writer.bytes
     }
 
     /// Reads a value that takes up all of `bytes`.
-    public init(decoding bytes: [UInt8]) throws(DecodingFault) {
+    @inlinable public init(decoding bytes: [UInt8]) throws(DecodingFault) {
         var reader = ByteReader(bytes)
         try self.init(from: &reader)
         try reader.finish()

@@ -5,11 +5,31 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
     /// 32 bytes.
     public let bytes: [UInt8]
 
+    /// libcrypto's implementation, looked up once: its one-shot call looks it up each time, which takes
+    /// longer than hashing a comment.
+    ///
+    /// `nonisolated(unsafe)`: never changed or freed, and libcrypto's methods may be used by any thread.
+    private nonisolated(unsafe) static let method: OpaquePointer = {
+        guard let method = EVP_MD_fetch(nil, "SHA256", nil) else {
+            preconditionFailure("libcrypto has no SHA-256")
+        }
+        return method
+    }()
+
     /// Hashes `message`.
     public init(hashing message: [UInt8]) {
-        var digest = [UInt8](repeating: 0, count: 32)
-        _ = SHA256(message, message.count, &digest)
-        bytes = digest
+        bytes = [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
+            let code = EVP_Digest(
+                message,
+                message.count,
+                digest.baseAddress,
+                nil,
+                Self.method,
+                nil
+            )
+            precondition(code == 1, "libcrypto can't hash: no memory")
+            count = 32
+        }
     }
 
     /// Wraps a digest that was stored; nil unless it has 32 bytes.

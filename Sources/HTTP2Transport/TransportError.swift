@@ -1,3 +1,5 @@
+import NIOPosix
+
 /// What can go wrong below the calls. Every case says what the caller should do.
 public enum TransportError: Error, Equatable, Sendable {
     /// A PEM file can't be read or written. Check the path and its rights.
@@ -32,4 +34,27 @@ public enum TransportError: Error, Equatable, Sendable {
     case outboundQueueFull(limitBytes: Int)
     /// The stream or the connection is gone.
     case closed
+}
+
+extension TransportError {
+    /// Why a connection did not come about.
+    public init(connecting error: any Error) {
+        self =
+            switch error {
+            case let error as TransportError: error
+            case let error as NIOConnectionError: .unreachable(Self.words(of: error))
+            default: .unreachable("\(error)")
+            }
+    }
+
+    /// What the system said: of each address that was tried, or else of the name.
+    private static func words(of error: NIOConnectionError) -> String {
+        var reasons = error.connectionErrors.map { failure in
+            "\(failure.target.ipAddress ?? error.host): \(failure.error)"
+        }
+        if reasons.isEmpty, let name = error.dnsAError ?? error.dnsAAAAError {
+            reasons = ["\(name)"]
+        }
+        return "\(error.host):\(error.port): \(reasons.joined(separator: "; "))"
+    }
 }

@@ -62,9 +62,17 @@ public struct RPCStatus: Error, Equatable, Sendable, CustomStringConvertible {
     public let message: String
     /// What came with it: typed detail, such as where to turn instead.
     public let metadata: RPCMetadata
+    /// A client's own word that nothing of the call has left it: it was surely not carried out.
+    public let isNeverSent: Bool
 
     /// A status; `metadata` travels in the trailers.
-    public init(_ code: RPCStatusCode, _ message: String = "", metadata: RPCMetadata = [:]) {
+    public init(
+        _ code: RPCStatusCode,
+        _ message: String = "",
+        metadata: RPCMetadata = [:],
+        isNeverSent: Bool = false
+    ) {
+        self.isNeverSent = isNeverSent
         self.code = code
         self.message = message
         self.metadata = metadata

@@ -42,7 +42,35 @@ public struct RaftStatus: Sendable {
     }
 }
 
+/// What a driver asks for with every batch of inputs. Unlike `RaftStatus` it costs nothing to put together.
+public struct RaftBrief: Sendable {
+    /// The latest term seen.
+    public var term: Term
+    /// The leader, as far as known.
+    public var lead: NodeID
+    /// This replica's part.
+    public var role: Role
+    /// Applied by the state machine.
+    public var applied: LogIndex
+    /// The log's end, durable or not.
+    public var lastIndex: LogIndex
+}
+
 extension RaftCore {
+    /// The few facts that change with every step.
+    public var brief: RaftBrief {
+        RaftBrief(
+            term: term,
+            lead: lead,
+            role: role,
+            applied: log.applied,
+            lastIndex: log.lastIndex
+        )
+    }
+
+    /// The membership in force here.
+    public var membership: Configuration { configuration }
+
     /// A received snapshot that has not been reported as installed; nil if there is none.
     public var snapshotUnderWay: SnapshotID? { log.unstable.snapshot?.id }
 

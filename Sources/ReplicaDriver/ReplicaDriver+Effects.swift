@@ -19,7 +19,7 @@ extension ReplicaDriver {
         let batch = proposals
         proposals = []
         proposalBytes = 0
-        let before = raft.status
+        let before = raft.brief
         guard let refusal = raft.step(.propose(batch.map(\.payload))) else {
             var index = before.lastIndex
             for proposal in batch {
@@ -119,7 +119,7 @@ extension ReplicaDriver {
     }
 
     private mutating func updateLeadership() {
-        let status = raft.status
+        let status = raft.brief
         let leads = status.role == .leader
         let ready = leads && raft.hasAppliedInTerm
         let now = Leadership(

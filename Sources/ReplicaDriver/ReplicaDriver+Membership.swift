@@ -16,15 +16,15 @@ extension ReplicaDriver {
         if let refusal = raft.step(.proposeConfigurationChange(change)) {
             return ports.failed(ticket, failure(for: refusal))
         }
-        let status = raft.status
-        pending.append(Pending(index: status.lastIndex, term: status.term, ticket: ticket))
+        let now = raft.brief
+        pending.append(Pending(index: now.lastIndex, term: now.term, ticket: ticket))
     }
 
     /// Begins to hand leadership to `node`.
     /// - Returns: nil if it was begun; whether it comes about is seen by who leads.
     public mutating func transferLeadership(to node: NodeID) -> ReplicaFailure? {
         guard !isStopped else { return .stopping }
-        guard raft.status.role == .leader else {
+        guard leads else {
             return .notLeader(leader: leadership.leader)
         }
         switch raft.step(.transferLeadership(to: node)) {
@@ -57,9 +57,24 @@ extension ReplicaDriver {
     }
 }
 
+extension RaftStatus {
+    /// Entries that a member may lack and still count as caught up: what a round trip brings.
+    public static let caughtUpEntriesMax: UInt64 = 1_000
+
+    /// Whether a member, a learner mostly, holds nearly all that is committed, so that its vote would hold
+    /// nothing up. Nil where it is no member, or this replica doesn't lead.
+    public func isCaughtUp(_ node: NodeID) -> Bool? {
+        guard let member = progress.first(where: { $0.id == node }) else { return nil }
+        let isLogEnough = member.progress.state != .snapshot
+        return isLogEnough
+            && member.progress.match.rawValue + Self.caughtUpEntriesMax >= commit.rawValue
+            && member.progress.match > .zero
+    }
+}
+
 extension MemoryLog {
-    /// The log as a replica begins with: of a group whose membership has changed without its first entry.
-    /// - Parameter hasChanged: the store keeps a membership, that is, a change was applied.
+    /// The log that a replica begins with: of a group whose membership has changed (the store keeps one)
+    /// without its first entry.
     public func asRecovered(applied: LogIndex, hasChanged: Bool) -> MemoryLog {
         guard hasChanged, base.index == .zero, applied >= LogIndex(1) else { return self }
         var log = self

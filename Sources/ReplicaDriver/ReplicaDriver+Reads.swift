@@ -118,7 +118,7 @@ extension ReplicaDriver {
     /// Only a leader asks: a follower's question could get lost on the way, and hold up all that come after.
     mutating func startRound() {
         guard reads.round == nil, !reads.gathered.isEmpty else { return }
-        let status = raft.status
+        let status = raft.brief
         guard status.role == .leader else {
             return failReads(.notLeader(leader: status.lead == .none ? nil : status.lead))
         }

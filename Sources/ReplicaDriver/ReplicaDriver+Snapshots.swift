@@ -42,7 +42,7 @@ extension ReplicaDriver {
             return
         }
         let known = copies.made.firstIndex { $0.id == id }
-        guard !isStopped, raft.status.role == .leader, id.index >= raft.storage.base.index else {
+        guard !isStopped, leads, id.index >= raft.storage.base.index else {
             if known == nil { ports.dropSnapshot(id) }
             return
         }

@@ -126,7 +126,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// nothing. A snapshot brings the membership along.
     private func isBeyond(_ message: Message) -> Bool {
         message.kind == .append && message.index == .zero
-            && raft.status.configuration.members.isEmpty
+            && raft.membership.members.isEmpty
     }
 
     /// What was sent to this node is probably lost.
@@ -171,6 +171,12 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// What the replica looks like now.
     public var status: RaftStatus { raft.status }
 
+    /// The membership in force here.
+    public var membership: Configuration { raft.membership }
+
+    /// Whether this replica leads, ready or not.
+    public var leads: Bool { raft.brief.role == .leader }
+
     /// The last entry that the store has applied.
     public var appliedIndex: LogIndex { applied }
 
@@ -181,7 +187,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
 extension RaftCore where Storage == MemoryLog {
     /// An entry of the present term has been applied: time may be stamped, and a read may be served.
     var hasAppliedInTerm: Bool {
-        let status = status
-        return storage.term(at: status.applied) == status.term
+        let brief = brief
+        return storage.term(at: brief.applied) == brief.term
     }
 }

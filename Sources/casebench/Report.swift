@@ -30,7 +30,13 @@ struct Round: Codable, Sendable {
     /// For people.
     var line: String {
         let rate = String(format: "%.0f", operationsPerSecond)
-        let times = String(format: "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms", p50Ms, p99Ms, p999Ms)
+        let times = String(
+            format: "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, longest %.2f ms",
+            p50Ms,
+            p99Ms,
+            p999Ms,
+            maxMs
+        )
         let failed = errors.values.reduce(0, +)
         return "\(rate) operations/s, \(times), \(failed) errors"
     }

@@ -9,6 +9,7 @@ enum ConfigurationLoader {
         let environment = ProcessInfo.processInfo.environment
         let path = flags.config ?? environment["CASENODE_CONFIG"]
         let file = try await path.asyncMap { try await reader(path: $0) }
+        if let path { try refuseUnknownKeys(path: path) }
         return try NodeConfiguration(sources: [
             ("flag", { given[$0.name] }),
             ("environment", { environment[$0.environmentName] }),
@@ -28,6 +29,35 @@ enum ConfigurationLoader {
             )
         } catch {
             throw ConfigurationError(option: "config", reason: "\(path): \(error)")
+        }
+    }
+
+    /// A misspelt option must not pass for one that was not given. The library's reader looks up keys and
+    /// does not list them, so the names are read here; options are flat, one to a line in YAML.
+    private static func refuseUnknownKeys(path: String) throws {
+        let contents: Data
+        do {
+            contents = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw ConfigurationError(option: "config", reason: "\(path): \(error)")
+        }
+        let keys: [String]
+        if path.hasSuffix(".json") {
+            let object = try JSONSerialization.jsonObject(with: contents)
+            keys = (object as? [String: Any]).map { Array($0.keys) } ?? []
+        } else {
+            keys = String(decoding: contents, as: UTF8.self).split(whereSeparator: \.isNewline)
+                .filter { line in line.first.map { !" \t#-%{}.".contains($0) } ?? false }
+                .map { line in
+                    line.prefix { $0 != ":" }.trimmingCharacters(in: .init(charactersIn: "\"' \t"))
+                }
+        }
+        let known = Set(NodeOption.all.map(\.name))
+        for key in keys.sorted() where !known.contains(key) {
+            throw ConfigurationError(
+                option: "config",
+                reason: "\(path): there is no option named \(key)"
+            )
         }
     }
 

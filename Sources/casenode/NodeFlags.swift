@@ -17,6 +17,16 @@ struct NodeFlags: ParsableArguments {
     @Option(help: NodeFlags.help("key")) var key: String?
     @Option(help: NodeFlags.help("client-roots")) var clientRoots: String?
     @Option(help: NodeFlags.help("shards")) var shards: String?
+    @Option(help: NodeFlags.help("node-id")) var nodeId: String?
+    @Option(help: NodeFlags.help("initial-members")) var initialMembers: String?
+    @Option(help: NodeFlags.help("cluster-token")) var clusterToken: String?
+    @Option(help: NodeFlags.help("peer-listen-host")) var peerListenHost: String?
+    @Option(help: NodeFlags.help("peer-listen-port")) var peerListenPort: String?
+    @Option(help: NodeFlags.help("advertise")) var advertise: String?
+    @Option(help: NodeFlags.help("peer-certificate")) var peerCertificate: String?
+    @Option(help: NodeFlags.help("peer-key")) var peerKey: String?
+    @Option(help: NodeFlags.help("peer-roots")) var peerRoots: String?
+    @Option(help: NodeFlags.help("admin-token-file")) var adminTokenFile: String?
     @Option(help: NodeFlags.help("log-segment-bytes")) var logSegmentBytes: String?
     @Option(help: NodeFlags.help("checkpoint-entries")) var checkpointEntries: String?
     @Option(help: NodeFlags.help("checkpoint-milliseconds")) var checkpointMilliseconds: String?
@@ -37,6 +47,16 @@ struct NodeFlags: ParsableArguments {
         values["key"] = key
         values["client-roots"] = clientRoots
         values["shards"] = shards
+        values["node-id"] = nodeId
+        values["initial-members"] = initialMembers
+        values["cluster-token"] = clusterToken
+        values["peer-listen-host"] = peerListenHost
+        values["peer-listen-port"] = peerListenPort
+        values["advertise"] = advertise
+        values["peer-certificate"] = peerCertificate
+        values["peer-key"] = peerKey
+        values["peer-roots"] = peerRoots
+        values["admin-token-file"] = adminTokenFile
         values["log-segment-bytes"] = logSegmentBytes
         values["checkpoint-entries"] = checkpointEntries
         values["checkpoint-milliseconds"] = checkpointMilliseconds

@@ -117,6 +117,18 @@ import Testing
         }
     }
 
+    /// Nobody listens there: whatever was asked was surely not done.
+    @Test func whatNeverLeftIsKnown() async throws {
+        let free = try await ScriptedServer.with([.silence]) { $0.endpoint }
+        try await withClient(testConfiguration([free], attemptsMax: 2)) { client in
+            let error = await #expect(throws: CaseClientError.self) {
+                try await client.execute(.resume, on: Self.caseID)
+            }
+            #expect(error?.code == .unavailable && error?.outcomeUnknown == false)
+            #expect(error?.message.contains("refused") == true, "\(error?.message ?? "")")
+        }
+    }
+
     /// The server says that nothing was done: then nothing is unknown.
     @Test func aToldOutcomeIsKnown() async throws {
         let detail = PBErrorDetail.with { $0.kind = "starting" }

@@ -21,7 +21,11 @@ import Testing
         "plaintext": "true", "certificate": "c.pem", "key": "k.pem", "client-roots": "r.pem",
         "shards": "1024", "log-segment-bytes": "131072", "checkpoint-entries": "16",
         "checkpoint-milliseconds": "100", "in-flight-per-shard": "1", "store-threads": "64",
-        "loop-threads": "64", "log-level": "trace", "phase-report": "phases",
+        "loop-threads": "64", "log-level": "trace", "phase-report": "phases", "node-id": "2",
+        "initial-members": "1=10.0.0.1:7500,2=10.0.0.2:7500,3=case3.example.com:7500",
+        "cluster-token": "north-1", "peer-listen-host": "0.0.0.0", "peer-listen-port": "7500",
+        "advertise": "case2.example.com:7400", "peer-certificate": "p.pem", "peer-key": "p.key",
+        "peer-roots": "ca.pem", "admin-token-file": "first.token",
     ]
 
     @Test func everyOptionCanBeSetAndRead() throws {
@@ -50,7 +54,11 @@ import Testing
         ("listen-port", "65536"), ("listen-port", "x"), ("shards", "0"), ("shards", "1025"),
         ("plaintext", "yes"), ("log-level", "loud"), ("log-segment-bytes", "1"),
         ("checkpoint-entries", "1"), ("checkpoint-milliseconds", "99"), ("store-threads", "0"),
-        ("loop-threads", "65"), ("in-flight-per-shard", "0"),
+        ("loop-threads", "65"), ("in-flight-per-shard", "0"), ("node-id", "-1"),
+        ("initial-members", "1=a:1,2=b:2"), ("initial-members", "1=a:1,1=b:2,3=c:3"),
+        ("initial-members", "1=a:1,2=a:1,3=c:3"), ("initial-members", "0=a:1"),
+        ("initial-members", "1=a"), ("initial-members", "1"), ("cluster-token", "North"),
+        ("cluster-token", ""), ("cluster-token", "-a"), ("advertise", "here"),
     ])
     func anErrorNamesOptionAndSource(option: String, value: String) throws {
         let error = #expect(throws: ConfigurationError.self) {
@@ -75,5 +83,55 @@ import Testing
         #expect(option(["key": "k.pem"]) == "certificate")
         #expect(option(["data-directory": ""]) == "data-directory")
         #expect(option(["plaintext": "true", "listen-host": "::1"]) == nil)
+    }
+
+    private static let three = "1=127.0.0.1:7501,2=127.0.0.1:7502,3=127.0.0.1:7503"
+    private static let far = "1=10.0.0.1:7501,2=10.0.0.2:7501,3=10.0.0.3:7501"
+    private static let peerFiles = [
+        "peer-certificate": "p.pem", "peer-key": "p.key", "peer-roots": "ca.pem",
+    ]
+
+    @Test func nodesSpeakPlainTextOnLoopbackAlone() throws {
+        func option(_ flags: [String: String]) -> String? {
+            do {
+                _ = try load(flags: flags)
+                return nil
+            } catch { return error.option }
+        }
+        let near = ["initial-members": Self.three, "node-id": "1"]
+        let far = ["initial-members": Self.far, "node-id": "1"]
+        let plain = ["plaintext": "true"]
+        #expect(option(near) == "peer-certificate")
+        #expect(option(near.merging(plain) { $1 }) == nil)
+        #expect(option(far.merging(plain) { $1 }) == "plaintext")
+        #expect(
+            option(near.merging(plain) { $1 }.merging(["peer-listen-host": "0.0.0.0"]) { $1 })
+                == "plaintext"
+        )
+        #expect(option(far.merging(Self.peerFiles) { $1 }) == nil)
+        #expect(option(near.merging(["node-id": "4"]) { $1 }) == "initial-members")
+        #expect(option(["initial-members": Self.three]) == "node-id")
+        for (name, _) in Self.peerFiles {
+            let files = Self.peerFiles.filter { $0.key != name }
+            #expect(option(far.merging(files) { $1 }) == name)
+        }
+        let everywhere = far.merging(Self.peerFiles) { $1 }.merging(["listen-host": "0.0.0.0"]) {
+            $1
+        }
+        #expect(option(everywhere) == "advertise")
+        #expect(option(everywhere.merging(["advertise": "a.example.com:1"]) { $1 }) == nil)
+    }
+
+    /// All founders come to one id by themselves, and to another for any other list or name.
+    @Test func aListMakesOneCluster() throws {
+        let members = try InitialMembers.parse(Self.three)
+        let turned = "3=127.0.0.1:7503,1=127.0.0.1:7501,2=127.0.0.1:7502"
+        #expect(try InitialMembers.parse(turned) == members)
+        #expect(InitialMembers.render(members) == Self.three)
+        let id = InitialMembers.clusterID(token: "a", members)
+        #expect(id.count == 16 && InitialMembers.clusterID(token: "a", members) == id)
+        #expect(InitialMembers.clusterID(token: "b", members) != id)
+        let other = try InitialMembers.parse(Self.far)
+        #expect(InitialMembers.clusterID(token: "a", other) != id)
     }
 }

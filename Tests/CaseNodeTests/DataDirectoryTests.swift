@@ -113,4 +113,27 @@ final class TemporaryDirectory: Sendable {
         let names = try FileManager.default.contentsOfDirectory(atPath: temporary.path).sorted()
         #expect(names == ["taken", "token"])
     }
+
+    @Test func anothersDirectoryIsRefused() throws {
+        var directory: DataDirectory? = try open(node: 2)
+        directory = nil
+        _ = directory
+        let (path, cluster) = (temporary.path, [UInt8](repeating: 7, count: 16))
+        func claim(_ node: UInt64?, _ cluster: [UInt8]?) throws(DataDirectoryError) {
+            _ = try DataDirectory(
+                path: path,
+                newNodeID: NodeID(9),
+                newClusterID: Array(repeating: 9, count: 16),
+                expectedNode: node.map { NodeID($0) },
+                expectedCluster: cluster
+            )
+        }
+        let mine = DataDirectoryError.otherNode(path: path, found: NodeID(2), expected: NodeID(3))
+        #expect(throws: mine) { try claim(3, cluster) }
+        #expect(throws: DataDirectoryError.otherCluster(path: path)) {
+            try claim(2, Array(repeating: 8, count: 16))
+        }
+        try claim(2, cluster)
+        try claim(nil, nil)
+    }
 }

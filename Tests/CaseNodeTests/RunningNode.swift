@@ -65,14 +65,25 @@ final class RunningNode: Sendable {
         seconds: Int64 = 20,
         _ type: Response.Type = Response.self
     ) async throws -> Response {
+        let reply = try await reply(method, request, token: token, seconds: seconds)
+        return try Response(serializedBytes: reply.message)
+    }
+
+    /// The same with what goes beside the messages.
+    func reply(
+        _ method: String,
+        _ request: some Message,
+        token: String,
+        metadata: RPCMetadata = [:],
+        seconds: Int64 = 20
+    ) async throws -> RPCReply {
         do {
-            let reply = try await client.unary(
+            return try await client.unary(
                 "/casecluster.v1.\(method)",
                 try request.serializedBytes(),
-                metadata: ["authorization": "Bearer \(token)"],
+                metadata: (["authorization": "Bearer \(token)"] as RPCMetadata).merging(metadata),
                 deadline: .now() + .seconds(seconds)
             )
-            return try Response(serializedBytes: reply.message)
         } catch let status as RPCStatus {
             throw try Refused(status)
         }
@@ -104,7 +115,16 @@ struct Refused: Error {
 extension RunningNode {
     /// Adds a principal and gives its token.
     func add(_ name: String, _ role: PBRole, teams: [String] = []) async throws -> String {
-        let admin = try adminToken()
+        try await addVia(try adminToken(), name, role, teams: teams)
+    }
+
+    /// The same with an admin's token of whichever node founded the cluster.
+    func addVia(
+        _ admin: String,
+        _ name: String,
+        _ role: PBRole,
+        teams: [String] = []
+    ) async throws -> String {
         let put = PBPutPrincipalRequest.with {
             $0.principal = PBPrincipal.with {
                 $0.name = name

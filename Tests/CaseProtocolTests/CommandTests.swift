@@ -27,6 +27,14 @@ import Testing
             (.comment(.with { $0.text = "t" }), .comment(CaseMessage(text: "t"))),
             (.note(.with { $0.text = "t" }), .note("t")),
             (.assign(.with { $0.agent = "anna" }), .assign(TestDirectory.anna)),
+            (
+                .assign(
+                    .with {
+                        $0.agent = "anna"
+                        $0.reason = "r"
+                    }
+                ), .assign(TestDirectory.anna, reason: "r")
+            ),
             (.accept(.init()), .accept),
             (.decline(.with { $0.reason = "r" }), .decline(reason: "r")),
             (.assignToMe(.init()), .assignToMe),
@@ -98,8 +106,8 @@ import Testing
             ),
         ]
         for (wire, expected) in pairs { #expect(try action(wire) == expected) }
-        // 25 kinds of actions; parking stands twice.
-        #expect(pairs.count == 26)
+        // 25 kinds of actions; parking and assigning stand twice.
+        #expect(pairs.count == 27)
     }
 
     @Test func anUpdateCarriesWhatIsSetAndNothingElse() throws {
@@ -120,6 +128,13 @@ import Testing
         #expect(try action(.update(wire)) == .update(expected))
     }
 
+    private func escalation(_ target: PBEscalationTarget.OneOf_Target) -> PBEscalateAction {
+        .with {
+            $0.reason = "r"
+            $0.target.target = target
+        }
+    }
+
     @Test func everyFaultNamesItsField() {
         let long = Fixture.tooLong
         let name = Fixture.longName
@@ -129,6 +144,16 @@ import Testing
             (.assign(.init()), "assign.agent"),
             (.assign(.with { $0.agent = "nobody" }), "assign.agent"),
             (.assign(.with { $0.agent = name }), "assign.agent"),
+            (
+                .assign(
+                    .with {
+                        $0.agent = "anna"
+                        $0.reason = long
+                    }
+                ), "assign.reason"
+            ),
+            (.escalate(escalation(.team("none"))), "escalate.target.team"),
+            (.escalate(escalation(.queue("none"))), "escalate.target.queue"),
             (.decline(.with { $0.reason = long }), "decline.reason"),
             (.escalate(.init()), "escalate.reason"),
             (.escalate(.with { $0.reason = "r" }), "escalate.target"),
@@ -281,6 +306,21 @@ import Testing
         #expect(try principal { $0.phone = "+46" } == "tel:+46")
         #expect(try principal { $0.name = "Kim" } == "unverified:Kim")
         #expect(field { $0.requester = PBRequester() } == "requester")
+    }
+
+    @Test func aRequesterLinksNothing() throws {
+        let link = PBCaseLink.with {
+            $0.kind = .relatedTo
+            $0.caseID = Fixture.caseID.description
+        }
+        let request = PBCreateRequest.with {
+            $0.message = "hello"
+            $0.links = [link]
+        }
+        let fault = #expect(throws: RequestFault.self) {
+            try request.newCase(by: Fixture.requester, directory: TestDirectory())
+        }
+        #expect(fault?.field == "links")
     }
 
     @Test func aLongNameStillMakesAPrincipal() {

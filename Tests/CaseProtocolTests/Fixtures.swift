@@ -14,6 +14,8 @@ struct TestDirectory: DirectoryLookup {
 
     func agentFacts(named name: String) -> AgentFacts? { name == "anna" ? Self.anna : nil }
 
+    func hasTeam(named name: String) -> Bool { ["first", "all"].contains(name) }
+
     func requesterPrincipal(address: String, phone: String) -> PrincipalID? {
         if address == "known@example.com" { return PrincipalID("rolf") }
         if !address.isEmpty { return PrincipalID("mailto:\(address)") }

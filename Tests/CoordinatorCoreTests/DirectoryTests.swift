@@ -77,13 +77,13 @@ import Testing
     }
 
     static let badEntries: [(SystemRefusal, @Sendable (inout DirectoryEntry) -> Void)] = [
-        (.invalid(field: "principal.id", reason: "is empty"), { $0.id = PrincipalID("") }),
+        (.invalid(field: "principal.name", reason: "is empty"), { $0.id = PrincipalID("") }),
         (
-            .invalid(field: "principal.id", reason: "must not begin with mailto:"),
+            .invalid(field: "principal.name", reason: "must not begin with mailto:"),
             { $0.id = PrincipalID("mailto:a@b") }
         ),
         (
-            .tooLong(field: "principal.id", limit: 320),
+            .tooLong(field: "principal.name", limit: 320),
             { $0.id = PrincipalID(String(repeating: "a", count: 321)) }
         ),
         (
@@ -334,7 +334,7 @@ import Testing
         )
         #expect(cluster.state.notices.isEmpty)
         let unknown = cluster.apply(.removePrincipal(PrincipalID("r"))).refusal
-        #expect(unknown == .notFound(field: "principal.id", id: "r"))
+        #expect(unknown == .notFound(field: "principal.name", id: "r"))
     }
 
     private func done(

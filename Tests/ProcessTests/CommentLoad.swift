@@ -64,6 +64,8 @@ final class CommentLoad: Sendable {
     private let workers: [Worker]
     private let acknowledged: Mutex<[Int]>
     private let counts = Mutex(Counts())
+    /// When each worker was last acknowledged, and its longest wait since `markSilence`.
+    private let silence: Mutex<Silence>
     private let isStopping = Mutex(false)
     private let progress = Mutex<(target: Int, waiter: CheckedContinuation<Void, Never>)?>(nil)
 
@@ -71,11 +73,23 @@ final class CommentLoad: Sendable {
         self.client = client
         self.workers = workers
         acknowledged = Mutex(Array(repeating: 0, count: workers.count))
+        silence = Mutex(Silence(workers: workers.count))
     }
 
     /// Makes an agent with its token, and a case for each worker.
     static func prepare(_ node: NodeProcess, workers count: Int) async throws -> CommentLoad {
-        let admin = try node.client(token: try node.adminToken)
+        try await prepare(
+            admin: try node.client(token: try node.adminToken),
+            workers: count
+        ) { token in try node.client(token: token) }
+    }
+
+    /// The same on any cluster; `admin` is shut down.
+    static func prepare(
+        admin: CaseClient,
+        workers count: Int,
+        client: (_ token: String) throws -> CaseClient
+    ) async throws -> CommentLoad {
         var agent = Principal()
         agent.name = "load"
         agent.role = .agent
@@ -83,7 +97,7 @@ final class CommentLoad: Sendable {
         _ = try await admin.put(agent)
         let token = try await admin.issueToken(for: "load").secret
         await admin.shutdown()
-        let client = try node.client(token: token)
+        let client = try client(token)
         var workers: [Worker] = []
         for number in 0..<count {
             var new = NewCase()
@@ -95,6 +109,52 @@ final class CommentLoad: Sendable {
             workers.append(Worker(number: number, caseID: receipt.caseID))
         }
         return CommentLoad(client: client, workers: workers)
+    }
+
+    private struct Silence {
+        var lastAt: [ContinuousClock.Instant]
+        var longest = Duration.zero
+        /// Workers that were not acknowledged since the mark.
+        var missing: Set<Int> = []
+        var waiter: CheckedContinuation<Void, Never>?
+
+        init(workers: Int) { lastAt = Array(repeating: .now, count: workers) }
+    }
+
+    /// Begins to look for the longest wait of any worker.
+    func markSilence() {
+        silence.withLock { silence in
+            silence.longest = .zero
+            silence.missing = Set(silence.lastAt.indices)
+        }
+    }
+
+    /// The longest wait between two acknowledgements of one worker since the mark.
+    var longestSilence: Duration { silence.withLock { $0.longest } }
+
+    /// Waits until every worker was acknowledged since the mark, with what it sent after it.
+    func advanceEveryWorker() async {
+        await withCheckedContinuation { continuation in
+            let isDone = silence.withLock { silence in
+                if silence.missing.isEmpty { return true }
+                silence.waiter = continuation
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    private func noteAcknowledgement(of worker: Int) {
+        let waiter: CheckedContinuation<Void, Never>? = silence.withLock { silence in
+            let now = ContinuousClock.now
+            silence.longest = max(silence.longest, now - silence.lastAt[worker])
+            silence.lastAt[worker] = now
+            silence.missing.remove(worker)
+            guard silence.missing.isEmpty else { return nil }
+            defer { silence.waiter = nil }
+            return silence.waiter
+        }
+        waiter?.resume()
     }
 
     var total: Counts { counts.withLock { $0 } }
@@ -133,6 +193,7 @@ final class CommentLoad: Sendable {
                     options: CaseCallOptions(idempotencyKey: "w\(worker.number)-\(number)")
                 )
                 acknowledged.withLock { $0[worker.number] = number }
+                noteAcknowledgement(of: worker.number)
                 number += 1
                 count()
             } catch {

@@ -253,12 +253,20 @@ struct StartTests {
         try Data("shards: many\n".utf8).write(to: URL(filePath: yaml))
         let broken = directory.path + "/broken.json"
         try Data("{\"shards\": ".utf8).write(to: URL(filePath: broken))
+        let unknownYAML = directory.path + "/unknown.yaml"
+        try Data("# a comment\nshards: 4\n\"listen-prot\": 7401\n".utf8)
+            .write(to: URL(filePath: unknownYAML))
+        let unknownJSON = directory.path + "/unknown.json"
+        try Data("{\"shards\": 4, \"listen_port\": 7401}".utf8)
+            .write(to: URL(filePath: unknownJSON))
         let missing = directory.path + "/missing.yaml"
         for (arguments, environment, words) in [
             (["--shards", "0"], [:], ["--shards", "flag", "1 to 1024"]),
             ([], ["CASENODE_LISTEN_PORT": "70000"], ["--listen-port", "environment", "65535"]),
             (["--config", yaml], [:], ["--shards", yaml, "number"]),
             (["--config", broken], [:], ["--config", broken]),
+            (["--config", unknownYAML], [:], ["--config", unknownYAML, "listen-prot"]),
+            (["--config", unknownJSON], [:], ["--config", unknownJSON, "listen_port"]),
             (["--config", missing], [:], ["--config", missing]),
             (["--log-level", "loud"], [:], ["--log-level", "flag", "critical"]),
             (["--data-directory", ""], [:], ["--data-directory", "empty"]),

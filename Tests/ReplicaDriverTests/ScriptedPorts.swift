@@ -20,6 +20,8 @@ final class ScriptedPorts: ReplicaPorts {
     private(set) var sent: [Message] = []
     /// Each ticket's ends; more than one is a fault.
     private(set) var outcomes: [Int: [Outcome]] = [:]
+    /// What the store keeps of the membership, by the entry that it came with.
+    private(set) var configurations: [LogIndex: Configuration] = [:]
     private(set) var copiesWanted = 0
     private(set) var snapshotsSent: [Message] = []
     private(set) var dropped: [SnapshotID] = []
@@ -62,6 +64,7 @@ final class ScriptedPorts: ReplicaPorts {
     func persist() -> StorageReceipt? {
         guard !writes.isEmpty else { return nil }
         let write = writes.removeFirst()
+        if let snapshot = write.snapshot { durable = snapshot.id }
         if let last = write.entries.last {
             durable = SnapshotID(index: last.index, term: last.term)
         }
@@ -77,6 +80,9 @@ final class ScriptedPorts: ReplicaPorts {
         var tickets = 0
         for item in batch {
             store.append(item.entry)
+            if let configuration = item.configuration {
+                configurations[item.entry.index] = configuration
+            }
             guard let ticket = item.ticket else { continue }
             tickets += 1
             end(ticket, .applied(item.entry.index))

@@ -15,8 +15,6 @@ extension CaseAction: BinaryCodable {
             .reopen(let text), .close(let text), .release(let text), .delete(let text),
             .addTag(let text), .removeTag(let text):
             writer.write(text)
-        case .assign(let agent):
-            writer.write(agent)
         case .escalate(let reason, let target, let summary):
             writer.write(reason)
             writer.write(target)
@@ -36,7 +34,8 @@ extension CaseAction: BinaryCodable {
         case .transferToQueue(let queue, let reason):
             writer.write(queue)
             writer.write(reason)
-        case .transferToAgent(let agent, let reason), .reassign(let agent, let reason):
+        case .assign(let agent, let reason), .transferToAgent(let agent, let reason),
+            .reassign(let agent, let reason):
             writer.write(agent)
             writer.write(reason)
         case .update(let update):
@@ -65,7 +64,7 @@ extension CaseAction: BinaryCodable {
         case .comment: self = .comment(try reader.value())
         case .automaticReply: self = .automaticReply(try reader.value())
         case .note: self = .note(try reader.string())
-        case .assign: self = .assign(try reader.value())
+        case .assign: self = .assign(try reader.value(), reason: try reader.string())
         case .accept: self = .accept
         case .decline: self = .decline(reason: try reader.string())
         case .assignToMe: self = .assignToMe

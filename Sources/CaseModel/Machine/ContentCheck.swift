@@ -31,7 +31,7 @@ enum ContentCheck {
             try contact(interaction)
         case .park(_, let until?):
             guard until > at else { throw .invalid(field: "until", reason: "not in the future") }
-        case .assign(let agent), .transferToAgent(let agent, _), .reassign(let agent, _):
+        case .assign(let agent, _), .transferToAgent(let agent, _), .reassign(let agent, _):
             try name(agent.id.rawValue, "agent")
         case .transferToQueue(let queue, _):
             try self.queue(queue)
@@ -174,7 +174,7 @@ extension CaseAction {
         case .note(let text), .release(let text): [(.note, text)]
         case .decline(let reason), .rejectSolution(let reason), .reopen(let reason),
             .delete(let reason), .park(let reason, _), .transferToQueue(_, let reason),
-            .transferToAgent(_, let reason), .reassign(_, let reason):
+            .transferToAgent(_, let reason), .reassign(_, let reason), .assign(_, let reason):
             [(.reason, reason)]
         case .escalate(let reason, _, let summary): [(.reason, reason), (.summary, summary)]
         case .escalateByRule(let rule, _): [(.rule, rule)]
@@ -184,7 +184,7 @@ extension CaseAction {
         case .close(let notes): [(.notes, notes)]
         case .attachInteraction(_, let text): [(.text, text)]
         case .submitSurvey(let survey): [(.text, survey.text)]
-        case .create, .assign, .accept, .assignToMe, .resume, .acceptSolution, .update, .addTag,
+        case .create, .accept, .assignToMe, .resume, .acceptSolution, .update, .addTag,
             .removeTag, .link, .closeByTimer, .archive:
             []
         }

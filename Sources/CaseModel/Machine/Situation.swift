@@ -154,7 +154,7 @@ extension CaseAction {
     /// The agent that it gives the case to.
     var agent: AgentFacts? {
         switch self {
-        case .assign(let agent), .transferToAgent(let agent, _), .reassign(let agent, _): agent
+        case .assign(let agent, _), .transferToAgent(let agent, _), .reassign(let agent, _): agent
         default: nil
         }
     }

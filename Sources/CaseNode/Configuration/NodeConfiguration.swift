@@ -17,6 +17,26 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var keyPath = ""
     /// Roots that client certificates are checked against; empty asks for none.
     public var clientRootsPath = ""
+    /// This node's id; 0: what the data directory says, or 1 for a new cluster of one node.
+    public var nodeID = 0
+    /// The nodes that found the cluster together, this one among them; empty: this one alone, without peers.
+    public var initialMembers: [InitialMember] = []
+    /// Tells clusters apart: nodes and certificates of another name are refused.
+    public var clusterToken = "casecluster"
+    /// The address that other nodes reach it at; empty: `listenHost`.
+    public var peerListenHost = ""
+    /// The port that other nodes reach it at; 0: the one that `initialMembers` names for this node.
+    public var peerListenPort = 0
+    /// `host:port` that clients are told; empty: `listenHost` and `listenPort`.
+    public var advertise = ""
+    /// PEM file; names this node (`PeerName`). Needed for peers unless everything is plain text on loopback.
+    public var peerCertificatePath = ""
+    /// The peer certificate's key.
+    public var peerKeyPath = ""
+    /// Roots that other nodes' certificates are checked against.
+    public var peerRootsPath = ""
+    /// A file with the first admin's token; empty: the founding node makes one.
+    public var adminTokenPath = ""
     /// Shards of a new cluster; fixed from then on.
     public var shardCount = 16
     /// Size of a log segment in bytes.
@@ -89,91 +109,107 @@ public struct NodeOption: Sendable {
 
 extension NodeOption {
     /// All options, in the order of the help page.
-    public static let all: [NodeOption] = [
-        text("data-directory", "path", \.dataDirectory, "where the node keeps everything"),
-        text(
-            "listen-host",
-            "address",
-            \.listenHost,
-            "the address that clients reach it at; 0.0.0.0 for all"
-        ),
-        number("listen-port", "port", \.listenPort, 0...65_535, "0 takes a free one and prints it"),
-        flag("plaintext", \.plaintext, "no TLS; only on a loopback address"),
-        text(
-            "certificate",
-            "PEM file",
-            \.certificatePath,
-            "the node's certificate; empty: the node makes its own in <data>/tls"
-        ),
-        text("key", "PEM file", \.keyPath, "the certificate's key"),
-        text(
-            "client-roots",
-            "PEM file",
-            \.clientRootsPath,
-            "ask clients for certificates that these roots signed"
-        ),
-        number(
-            "shards",
-            "count",
-            \.shardCount,
-            1...ShardID.countMax,
-            "shards of a new cluster; fixed from then on"
-        ),
-        number(
-            "log-segment-bytes",
-            "bytes",
-            \.logSegmentBytes,
-            64 << 10...1 << 30,
-            "size of a segment of the replication log"
-        ),
-        number(
-            "checkpoint-entries",
-            "entries",
-            \.checkpointEntries,
-            16...10_000_000,
-            "entries applied to a shard that start a checkpoint of its SQLite file"
-        ),
-        number(
-            "checkpoint-milliseconds",
-            "milliseconds",
-            \.checkpointMilliseconds,
-            100...86_400_000,
-            "time after which whatever was applied to a shard is checkpointed"
-        ),
-        number(
-            "in-flight-per-shard",
-            "commands",
-            \.inFlightPerShardMax,
-            1...65_536,
-            "commands in flight per shard before clients are told to wait"
-        ),
-        number("store-threads", "threads", \.storeThreads, 1...64, "threads that run SQLite"),
-        number("loop-threads", "threads", \.loopThreads, 1...64, "threads that run event loops"),
-        NodeOption(
-            name: "log-level",
-            unit: "trace|debug|info|notice|warning|error|critical",
-            help: "the least important level that is logged, to standard error",
-            render: { $0.logLevel },
-            apply: { configuration, value in
-                let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-                guard levels.contains(value) else {
-                    return "is none of \(levels.joined(separator: ", "))"
+    public static let all: [NodeOption] =
+        [
+            text("data-directory", "path", \.dataDirectory, "where the node keeps everything"),
+            text(
+                "listen-host",
+                "address",
+                \.listenHost,
+                "the address that clients reach it at; 0.0.0.0 for all"
+            ),
+            number(
+                "listen-port",
+                "port",
+                \.listenPort,
+                0...65_535,
+                "0 takes a free one and prints it"
+            ),
+            flag("plaintext", \.plaintext, "no TLS; only on a loopback address"),
+            text(
+                "certificate",
+                "PEM file",
+                \.certificatePath,
+                "the node's certificate; empty: the node makes its own in <data>/tls"
+            ),
+            text("key", "PEM file", \.keyPath, "the certificate's key"),
+            text(
+                "client-roots",
+                "PEM file",
+                \.clientRootsPath,
+                "ask clients for certificates that these roots signed"
+            ),
+            number(
+                "shards",
+                "count",
+                \.shardCount,
+                1...ShardID.countMax,
+                "shards of a new cluster; fixed from then on"
+            ),
+        ] + cluster + [
+            number(
+                "log-segment-bytes",
+                "bytes",
+                \.logSegmentBytes,
+                64 << 10...1 << 30,
+                "size of a segment of the replication log"
+            ),
+            number(
+                "checkpoint-entries",
+                "entries",
+                \.checkpointEntries,
+                16...10_000_000,
+                "entries applied to a shard that start a checkpoint of its SQLite file"
+            ),
+            number(
+                "checkpoint-milliseconds",
+                "milliseconds",
+                \.checkpointMilliseconds,
+                100...86_400_000,
+                "time after which whatever was applied to a shard is checkpointed"
+            ),
+            number(
+                "in-flight-per-shard",
+                "commands",
+                \.inFlightPerShardMax,
+                1...65_536,
+                "commands in flight per shard before clients are told to wait"
+            ),
+            number("store-threads", "threads", \.storeThreads, 1...64, "threads that run SQLite"),
+            number(
+                "loop-threads",
+                "threads",
+                \.loopThreads,
+                1...64,
+                "threads that run event loops"
+            ),
+            NodeOption(
+                name: "log-level",
+                unit: "trace|debug|info|notice|warning|error|critical",
+                help: "the least important level that is logged, to standard error",
+                render: { $0.logLevel },
+                apply: { configuration, value in
+                    let levels = [
+                        "trace", "debug", "info", "notice", "warning", "error", "critical",
+                    ]
+                    guard levels.contains(value) else {
+                        return "is none of \(levels.joined(separator: ", "))"
+                    }
+                    configuration.logLevel = value
+                    return nil
                 }
-                configuration.logLevel = value
-                return nil
-            }
-        ),
-        text(
-            "phase-report",
-            "path",
-            \.phaseReportPath,
-            "count how often each phase of the log and the checkpoints ran into this file, for crash tests"
-        ),
-    ]
+            ),
+            text(
+                "phase-report",
+                "path",
+                \.phaseReportPath,
+                "count how often each phase of the log and the checkpoints ran into this file, for crash tests"
+            ),
+        ]
 
-    private typealias Path<Value> = WritableKeyPath<NodeConfiguration, Value> & Sendable
+    typealias Path<Value> = WritableKeyPath<NodeConfiguration, Value> & Sendable
 
-    private static func text(
+    static func text(
         _ name: String,
         _ unit: String,
         _ path: Path<String>,
@@ -185,7 +221,7 @@ extension NodeOption {
         }
     }
 
-    private static func number(
+    static func number(
         _ name: String,
         _ unit: String,
         _ path: Path<Int>,
@@ -201,7 +237,7 @@ extension NodeOption {
         }
     }
 
-    private static func flag(_ name: String, _ path: Path<Bool>, _ help: String) -> NodeOption {
+    static func flag(_ name: String, _ path: Path<Bool>, _ help: String) -> NodeOption {
         NodeOption(
             name: name,
             unit: "true|false",
@@ -236,27 +272,5 @@ extension NodeConfiguration {
             }
         }
         try validate()
-    }
-
-    private func validate() throws(ConfigurationError) {
-        let loopback = ["127.0.0.1", "::1", "localhost"]
-        if plaintext, !loopback.contains(listenHost), !listenHost.hasPrefix("127.") {
-            throw ConfigurationError(
-                option: "plaintext",
-                reason: "is for loopback addresses alone; \(listenHost) needs TLS"
-            )
-        }
-        if plaintext, !certificatePath.isEmpty || !clientRootsPath.isEmpty {
-            throw ConfigurationError(option: "plaintext", reason: "contradicts --certificate")
-        }
-        if certificatePath.isEmpty != keyPath.isEmpty {
-            throw ConfigurationError(
-                option: certificatePath.isEmpty ? "certificate" : "key",
-                reason: "a certificate and its key go together"
-            )
-        }
-        if dataDirectory.isEmpty {
-            throw ConfigurationError(option: "data-directory", reason: "must not be empty")
-        }
     }
 }

@@ -30,8 +30,8 @@ final class CoordinatorHost: Sendable {
         self.context = context
         self.node = node
         self.logger = logger
-        eventLoop = context.system.eventLoop
-        state = .makeBoxSendingValue(LoopState(), eventLoop: context.system.eventLoop)
+        eventLoop = context.system.replica.eventLoop
+        state = .makeBoxSendingValue(LoopState(), eventLoop: context.system.replica.eventLoop)
     }
 
     /// Begins to tick.
@@ -62,7 +62,7 @@ final class CoordinatorHost: Sendable {
     // MARK: On the loop
 
     private func tick() {
-        let leadership = context.system.leadership
+        let leadership = context.system.replica.leadership
         guard leadership.isReady, leadership.leader == node else {
             state.value.coordinator = nil
             return
@@ -115,7 +115,9 @@ final class CoordinatorHost: Sendable {
             logger.notice("a later coordinator was here", metadata: ["node": "\(node)"])
             state.value.coordinator = nil
         case .tell(let shard, let command, let errand):
-            context.shards[Int(shard.rawValue)].propose(command) { [self] outcome in
+            let time = TimeAmount.milliseconds(PlannerLimits.tellMillisecondsMax)
+            context.shards[Int(shard.rawValue)].propose(command, within: time) {
+                [self] outcome in
                 let answer = outcome.value.map { ShardAnswer($0) } ?? .failed
                 eventLoop.execute { [self] in step(.shardAnswered(errand, answer)) }
             }

@@ -13,7 +13,7 @@ protocol PeerTransport: Sendable {
     /// - Parameters:
     ///   - message: of kind `snapshot`; names receiver and snapshot.
     ///   - group: whose.
-    ///   - path: a closed, complete file, of nobody else's use until `reply`.
+    ///   - path: a closed, complete file that stays as it is until `reply`.
     ///   - reply: called once, on any thread: whether the receiver has taken it.
     func sendSnapshot(
         _ message: Message,

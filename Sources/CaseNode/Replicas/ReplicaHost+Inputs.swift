@@ -8,9 +8,14 @@ import Synchronization
 /// What a replica is told, from any thread. Replies come once: from the store's thread, for a failure from the
 /// loop, or from the caller's own when too much waits.
 extension ReplicaHost {
-    /// Proposes a command. Only a leader takes it: `.notLeader` says where to ask instead.
-    func propose(_ command: Machine.Command, reply: @escaping CommandReply) {
-        submit(request: .command(command, reply))
+    /// Proposes a command. Only a leader takes it: `.notLeader` says where to ask instead. What has waited for
+    /// a leader past `deadline` is not proposed any more.
+    func propose(
+        _ command: Machine.Command,
+        by deadline: NIODeadline? = nil,
+        reply: @escaping CommandReply
+    ) {
+        submit(request: .command(command, by: deadline, reply))
     }
 
     /// Asks for a linearizable read; on nil the store may be read. Only a leader grants it.

@@ -62,14 +62,25 @@ extension ReplicaHost {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
         state.driver.tick()
+        giveWayIfFull(&state)
         guard !state.waiting.isEmpty else { return }
         state.waitingTicks += 1
         // With no other voter there is nobody else to ask.
         if state.waitingTicks >= Self.waitingTicksMax,
-            !state.driver.status.configuration.isSingleVoter
+            !state.driver.membership.isSingleVoter
         {
             failWaiting(.notLeader(leader: nil), &state)
         }
+    }
+
+    /// A leader whose disk is full refuses every write while another node may have room.
+    private func giveWayIfFull(_ state: inout LoopState) {
+        guard log.isFull || ports.isStoreFull, state.driver.leads else {
+            state.ticksFull = 0
+            return
+        }
+        state.ticksFull += 1
+        if state.ticksFull % Self.fullTicks == Self.fullTicksMin { state.driver.handOver() }
     }
 
     // MARK: Requests
@@ -92,7 +103,8 @@ extension ReplicaHost {
 
     private func perform(_ request: Request, _ state: inout LoopState) {
         switch request {
-        case .command(let command, let reply):
+        case .command(let command, let deadline, let reply):
+            if let deadline, deadline < .now() { return reply(.failure(.notLeader(leader: nil))) }
             // Refused before anything else waits behind it. Reads go on.
             if log.isFull || ports.isStoreFull { return reply(.failure(.diskFull)) }
             state.lastStamp = max(state.lastStamp, clock.now(), machine.time)

@@ -35,6 +35,13 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     /// stays in memory. Entries alone would not bound it: one may have megabytes.
     static var checkpointBytes: Int { 32 << 20 }
 
+    /// How long a leader's disk may be full before it hands leadership over, in ticks: one second, in which a
+    /// checkpoint often makes room.
+    static var fullTicksMin: Int { 40 }
+    /// How often it tries, in ticks: should all disks be full, leadership goes round every ten seconds and no
+    /// faster.
+    static var fullTicks: Int { 400 }
+
     enum Ticket: Sendable {
         case command(CommandReply)
         case read(ReadReply)
@@ -44,7 +51,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     /// What asks for a leader.
     enum Request: Sendable {
-        case command(Machine.Command, CommandReply)
+        case command(Machine.Command, by: NIODeadline?, CommandReply)
         case read(ReadReply)
         case readIndex(IndexReply)
         case change(ConfigurationChange, ChangeReply)
@@ -52,7 +59,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         /// It was surely not proposed.
         func fail(_ failure: ReplicaFailure) {
             switch self {
-            case .command(_, let reply): reply(.failure(failure))
+            case .command(_, _, let reply): reply(.failure(failure))
             case .read(let reply): reply(failure)
             case .readIndex(let reply): reply(.failure(failure))
             case .change(_, let reply): reply(.failure(failure))
@@ -93,6 +100,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var driver: ReplicaDriver<HostPorts<Machine>>
         var waiting: [Request] = []
         var waitingTicks = 0
+        var ticksFull = 0
         var lastStamp: Timestamp
         var isReady = false
         var isStopped = false
@@ -206,7 +214,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
                 defer { initial = nil }
                 return initial
             }
-            let membership = initial?.driver.status.configuration
+            let membership = initial?.driver.membership
             if let membership, membership.isSingleVoter, membership.voters.contains(node) {
                 initial?.driver.campaign()
             }

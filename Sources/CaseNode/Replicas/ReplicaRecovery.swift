@@ -46,12 +46,10 @@ struct ReplicaRecovery {
     }
 
     /// What the log holds behind the store, in memory; checked against the store.
-    /// - Parameters:
-    ///   - id: the group.
-    ///   - applied: the store's last entry.
-    ///   - membership: what the store keeps with it; empty before the first change.
-    ///   - founding: the membership of a group that neither log nor store know yet. It is put into the log,
-    ///     before anything else of the group: whatever a later start is told, it stays.
+    ///
+    /// `membership` is what the store keeps with `applied`, empty before the first change. `founding` is the
+    /// membership of a group that neither log nor store know yet. It is put into the log, before anything else
+    /// of the group: whatever a later start is told, it stays.
     func start(
         of id: GroupID,
         applied: SnapshotID,

@@ -22,7 +22,7 @@ final class SnapshotTraffic: Sendable {
     private let onFailure: @Sendable (any Error) -> Void
     private let state = Mutex(State())
 
-    /// - Parameter file: the store's; without one nothing is copied and nothing taken.
+    /// Without a file nothing is copied and nothing taken.
     init(
         file: (any MachineFile)?,
         lane: SerialLane,

@@ -35,7 +35,7 @@ struct CasesService: Sendable {
 
     @Sendable
     private func create(_ request: PBCreateRequest, _ reply: MessageReply<PBReceipt>) {
-        answering(reply) { actor throws(WireError) in
+        context.answering(reply) { actor throws(WireError) in
             let new: NewCase
             do throws(RequestFault) {
                 new = try request.newCase(by: actor, directory: context.directory)
@@ -49,14 +49,17 @@ struct CasesService: Sendable {
                 request: plain
             )
             let command = context.command(actor, target: nil, action: .create(new))
-            finish(command, scope, context.shard(of: scope), reply)
+            let shard = context.shard(of: scope)
+            try context.follow(shard, reply.context)
+            finish(command, scope, shard, reply)
         }
     }
 
     @Sendable
     private func execute(_ request: PBExecuteRequest, _ reply: MessageReply<PBReceipt>) {
-        answering(reply) { actor throws(WireError) in
+        context.answering(reply) { actor throws(WireError) in
             let (id, shard) = try locate(request.caseID)
+            try context.follow(shard, reply.context)
             let action: CaseAction
             do throws(RequestFault) {
                 action = try request.caseAction(directory: context.directory)
@@ -82,12 +85,16 @@ struct CasesService: Sendable {
     private func finish(
         _ command: CaseCommand,
         _ scope: IdempotencyScope,
-        _ shard: ReplicaHost<ShardMachine>,
+        _ shard: GroupRoute<ShardMachine>,
         _ reply: MessageReply<PBReceipt>
     ) {
         context.proposeCase(command, scope: scope, to: shard) { result in
             switch result {
-            case .success(let receipt): reply.complete(PBReceipt(receipt, key: scope.key))
+            case .success(let receipt):
+                reply.complete(
+                    PBReceipt(receipt, key: scope.key),
+                    metadata: context.guidance(shard)
+                )
             case .failure(let error): reply.fail(RPCStatus(error))
             }
         }
@@ -168,20 +175,8 @@ struct CasesService: Sendable {
 
     // MARK: Shared
 
-    /// Runs `body` for the authenticated caller, and turns what it throws into the answer.
-    func answering<Response>(
-        _ reply: MessageReply<Response>,
-        _ body: (Actor) throws(WireError) -> Void
-    ) {
-        do throws(WireError) {
-            try body(try context.authenticate(reply.context))
-        } catch {
-            reply.fail(RPCStatus(error))
-        }
-    }
-
     /// An id and its shard; an id of a shard that there is not names no case.
-    func locate(_ text: String) throws(WireError) -> (CaseID, ReplicaHost<ShardMachine>) {
+    func locate(_ text: String) throws(WireError) -> (CaseID, GroupRoute<ShardMachine>) {
         let id: CaseID
         do throws(RequestFault) {
             id = try CaseID(field: "case_id", text)
@@ -196,16 +191,20 @@ struct CasesService: Sendable {
         _ reply: MessageReply<Response>,
         _ body: @escaping @Sendable (ShardReader, CaseRecord, Actor) throws -> Response
     ) {
-        answering(reply) { actor throws(WireError) in
+        context.answering(reply) { actor throws(WireError) in
             let (id, shard) = try locate(caseID)
-            context.read(shard) { reader in
+            let freshness = context.freshness(reply.context, [shard])
+            if case .linearizable = freshness { try context.follow(shard, reply.context) }
+            context.read(shard, freshness) { reader in
                 guard let record = try reader.record(id), CaseMachine.maySee(actor, record) else {
                     throw WireError.notFound
                 }
                 return try body(reader, record, actor)
             } _: { result in
                 switch result {
-                case .success(let response): reply.complete(response)
+                case .success(let response):
+                    let guidance = context.guidance(shard).merging(freshness.guidance)
+                    reply.complete(response, metadata: guidance)
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }
             }

@@ -18,6 +18,8 @@ struct ClusterService: Sendable {
     let node: NodeID
     let log: LogWriter
     let startedAt: Int64
+    /// Whether a node was heard from within the last seconds.
+    let isAlive: @Sendable (NodeID) -> Bool
 
     func register(in router: inout RPCRouter) {
         router.unary(path("Status"), PBStatusRequest.self, PBStatusResponse.self, calling: status)
@@ -34,25 +36,31 @@ struct ClusterService: Sendable {
             calling: setSetting
         )
         router.unary(path("Nights"), PBNightsRequest.self, PBNightsResponse.self, calling: nights)
+        ChecksumService(context: context).register(in: &router)
     }
 
     private func path(_ method: String) -> String { "/\(Self.name)/\(method)" }
 
-    private func staff(_ call: RPCContext) throws(WireError) -> Actor {
-        let actor = try context.authenticate(call)
-        guard actor.role != .requester else {
-            throw .forbidden(actor.role, needs: "staff or an admin")
+    private func asStaff<Response>(
+        _ reply: MessageReply<Response>,
+        _ body: @escaping @Sendable () throws(WireError) -> Void
+    ) {
+        context.answering(reply) { actor throws(WireError) in
+            guard actor.role != .requester else {
+                throw .forbidden(actor.role, needs: "staff or an admin")
+            }
+            try body()
         }
-        return actor
     }
 
     // MARK: Status
 
     @Sendable
     private func status(_ request: PBStatusRequest, _ reply: MessageReply<PBStatusResponse>) {
-        do throws(WireError) {
-            _ = try staff(reply.context)
-        } catch { return reply.fail(RPCStatus(error)) }
+        asStaff(reply) { () throws(WireError) in gatherStatus(reply) }
+    }
+
+    private func gatherStatus(_ reply: MessageReply<PBStatusResponse>) {
         let gather = StatusGather(count: context.shards.count + 1) { [self] groups in
             log.segmentBytes { bytes in
                 reply.complete(response(groups, logBytes: bytes))
@@ -60,18 +68,18 @@ struct ClusterService: Sendable {
         }
         let now = context.clock.now()
         let system = context.system
-        system.status { status in
+        system.replica.status { status in
             var group = PBGroupStatus(status)
             group.time = system.machine.time.rawValue
-            group.checkpointIndex = system.checkpointIndex.rawValue
+            group.checkpointIndex = system.replica.checkpointIndex.rawValue
             gather.take(group)
         }
         for shard in context.shards {
-            shard.status { status in
+            shard.replica.status { status in
                 var group = PBGroupStatus(status)
                 let state = shard.machine.store.state
                 group.time = max(state.shardTime, now).rawValue
-                group.checkpointIndex = shard.checkpointIndex.rawValue
+                group.checkpointIndex = shard.replica.checkpointIndex.rawValue
                 group.casesByStatus = CaseStatus.allCases.map { state.count($0) }
                 gather.take(group)
             }
@@ -86,12 +94,13 @@ struct ClusterService: Sendable {
             $0.nodes = state.activeMembers.map { member in
                 PBNodeStatus.with {
                     $0.nodeID = member.id.rawValue
-                    $0.address = member.clientAddress
-                    $0.alive = member.id == node
+                    $0.address = context.clientAddress(of: member.id) ?? ""
+                    $0.peerAddress = member.peerAddress
+                    $0.alive = isAlive(member.id)
                 }
             }
             $0.groups = groups.sorted { $0.group < $1.group }
-            $0.coordinator = context.system.leadership.leader?.rawValue ?? 0
+            $0.coordinator = context.system.replica.leadership.leader?.rawValue ?? 0
             $0.incarnation = state.cluster?.incarnation ?? 0
             $0.version = NodeVersion.text
             $0.shardCount = UInt32(context.shards.count)
@@ -108,20 +117,18 @@ struct ClusterService: Sendable {
         _ request: PBGetSettingsRequest,
         _ reply: MessageReply<PBGetSettingsResponse>
     ) {
-        do throws(WireError) {
-            _ = try staff(reply.context)
-        } catch { return reply.fail(RPCStatus(error)) }
-        let context = context
-        context.system.read { failure in
-            if let failure { return reply.fail(RPCStatus(WireError(failure))) }
-            let settings = context.system.machine.state.settings
-            reply.complete(
-                PBGetSettingsResponse.with {
-                    $0.settings = ClusterSettings.descriptions
-                        .map { PBSetting($0, in: settings) }
-                        .sorted { $0.name < $1.name }
-                }
-            )
+        asStaff(reply) { () throws(WireError) in
+            context.system.read { [context] failure in
+                if let failure { return reply.fail(RPCStatus(context.wireError(failure))) }
+                let settings = context.system.machine.state.settings
+                reply.complete(
+                    PBGetSettingsResponse.with {
+                        $0.settings = ClusterSettings.descriptions
+                            .map { PBSetting($0, in: settings) }
+                            .sorted { $0.name < $1.name }
+                    }
+                )
+            }
         }
     }
 
@@ -130,8 +137,7 @@ struct ClusterService: Sendable {
         _ request: PBSetSettingRequest,
         _ reply: MessageReply<PBSetSettingResponse>
     ) {
-        do throws(WireError) {
-            let actor = try context.authenticate(reply.context)
+        context.answering(reply) { [self] actor throws(WireError) in
             guard !request.name.isEmpty else {
                 throw WireError(RequestFault("name", "is required"))
             }
@@ -145,8 +151,7 @@ struct ClusterService: Sendable {
                 request: plain
             )
             let command = SystemCommand.setSettings([NamedValue(request.name, request.value)])
-            let context = context
-            context.proposeSystem(command, by: actor, scope: scope) { result in
+            context.proposeSystem(command, by: actor, scope: scope) { [context] result in
                 switch result {
                 case .failure(let error): reply.fail(RPCStatus(error))
                 case .success:
@@ -159,8 +164,6 @@ struct ClusterService: Sendable {
                     )
                 }
             }
-        } catch {
-            reply.fail(RPCStatus(error))
         }
     }
 
@@ -172,30 +175,27 @@ struct ClusterService: Sendable {
 
     @Sendable
     private func nights(_ request: PBNightsRequest, _ reply: MessageReply<PBNightsResponse>) {
-        do throws(WireError) {
-            _ = try staff(reply.context)
+        asStaff(reply) { () throws(WireError) in
             guard request.count <= Self.nightsMax else {
                 throw WireError(RequestFault("count", "must be at most \(Self.nightsMax)"))
             }
-        } catch { return reply.fail(RPCStatus(error)) }
-        let count = request.count == 0 ? Self.nightsDefault : Int(request.count)
-        let context = context
-        context.system.read { failure in
-            if let failure { return reply.fail(RPCStatus(WireError(failure))) }
-            let nights = context.system.machine.state.nights.suffix(count).reversed()
-            reply.complete(
-                PBNightsResponse.with {
-                    $0.nights = nights.map { night in
-                        PBNight.with {
-                            $0.number = night.number
-                            $0.boundary = night.boundary.rawValue
-                            $0.shardsDone = UInt32(night.shardsDone.count)
-                            $0.finished = night.finishedAt != nil
-                        }
-                    }
-                }
-            )
+            let count = request.count == 0 ? Self.nightsDefault : Int(request.count)
+            context.system.read { [context] failure in
+                if let failure { return reply.fail(RPCStatus(context.wireError(failure))) }
+                let nights = context.system.machine.state.nights.suffix(count).reversed()
+                reply.complete(PBNightsResponse.with { $0.nights = nights.map(PBNight.init) })
+            }
         }
+    }
+}
+
+extension PBNight {
+    init(_ night: NightRecord) {
+        self.init()
+        number = night.number
+        boundary = night.boundary.rawValue
+        shardsDone = UInt32(night.shardsDone.count)
+        finished = night.finishedAt != nil
     }
 }
 

@@ -107,8 +107,7 @@ struct DirectoryService: Sendable {
     ) {
         let path = path(method)
         router.unary(path, type, PBDirectoryReceipt.self) { [context] request, reply in
-            do throws(WireError) {
-                let actor = try context.authenticate(reply.context)
+            context.answering(reply) { actor throws(WireError) in
                 var plain = request
                 plain.idempotencyKey = ""
                 let scope = try context.scope(
@@ -128,8 +127,6 @@ struct DirectoryService: Sendable {
                     case .failure(let error): reply.fail(RPCStatus(error))
                     }
                 }
-            } catch {
-                reply.fail(RPCStatus(error))
             }
         }
     }
@@ -208,8 +205,7 @@ struct DirectoryService: Sendable {
         _ request: PBSetPresenceRequest,
         _ reply: MessageReply<PBDirectoryReceipt>
     ) {
-        do throws(WireError) {
-            let actor = try context.authenticate(reply.context)
+        context.answering(reply) { [self] actor throws(WireError) in
             guard let raw = UInt8(exactly: request.presence.rawValue),
                 let presence = Presence(rawValue: raw)
             else { throw WireError(RequestFault("presence", "must be available, away or offline")) }
@@ -235,8 +231,6 @@ struct DirectoryService: Sendable {
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }
             }
-        } catch {
-            reply.fail(RPCStatus(error))
         }
     }
 
@@ -245,8 +239,7 @@ struct DirectoryService: Sendable {
         _ request: PBIssueTokenRequest,
         _ reply: MessageReply<PBIssueTokenResponse>
     ) {
-        do throws(WireError) {
-            let actor = try context.authenticate(reply.context)
+        context.answering(reply) { [self] actor throws(WireError) in
             let principal = PrincipalID(try named(request.principal, "principal"))
             let expires = try expiry(request.lifetime)
             var plain = request
@@ -264,8 +257,8 @@ struct DirectoryService: Sendable {
                 principal: principal,
                 expiresAt: expires
             )
-            let context = context
-            context.proposeSystem(.issueToken(token), by: actor, scope: scope) { result in
+            context.proposeSystem(.issueToken(token), by: actor, scope: scope) {
+                [context] result in
                 switch result {
                 case .success(let receipt):
                     reply.complete(
@@ -280,8 +273,6 @@ struct DirectoryService: Sendable {
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }
             }
-        } catch {
-            reply.fail(RPCStatus(error))
         }
     }
 
@@ -302,18 +293,15 @@ struct DirectoryService: Sendable {
         _ build: @escaping @Sendable (SystemState, Page) -> Response
     ) where Response: ProtocolMessage {
         router.unary(path(method), PBListDirectoryRequest.self, type) { [context] request, reply in
-            do throws(WireError) {
-                let actor = try context.authenticate(reply.context)
+            context.answering(reply) { actor throws(WireError) in
                 guard actor.role == .admin || actor.role == .supervisor else {
                     throw WireError.forbidden(actor.role, needs: "an admin or a supervisor")
                 }
                 let page = try Page(after: request.after, size: request.pageSize)
                 context.system.read { failure in
-                    if let failure { return reply.fail(RPCStatus(WireError(failure))) }
+                    if let failure { return reply.fail(RPCStatus(context.wireError(failure))) }
                     reply.complete(build(context.system.machine.state, page))
                 }
-            } catch {
-                reply.fail(RPCStatus(error))
             }
         }
     }

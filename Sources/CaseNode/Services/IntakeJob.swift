@@ -42,7 +42,7 @@ struct IntakeJob: Sendable {
         )
     }
 
-    private var home: ReplicaHost<ShardMachine> { context.shard(of: scope(key)) }
+    private var home: GroupRoute<ShardMachine> { context.shard(of: scope(key)) }
 
     /// Takes the contact, or finds out what became of it.
     mutating func run() async throws -> PBSubmitResponse {

@@ -32,7 +32,7 @@ struct IntakeService: Sendable {
         _ request: PBSubmitRequest,
         _ call: RPCContext
     ) async throws -> PBSubmitResponse {
-        let actor = try context.authenticate(call)
+        let actor = try await context.authenticated(call)
         guard [.intake, .supervisor, .admin].contains(actor.role) else {
             throw WireError.forbidden(actor.role, needs: "intake, a supervisor or an admin")
         }

@@ -17,9 +17,11 @@ struct ListService: Sendable {
 
     @Sendable
     private func list(_ request: PBListRequest, _ reply: MessageReply<PBListResponse>) {
-        cases.answering(reply) { actor throws(WireError) in
+        cases.context.answering(reply) { actor throws(WireError) in
             let query = try query(request, actor)
-            cases.context.readAll { _, reader in
+            let context = cases.context
+            let freshness = context.freshness(reply.context, context.shards)
+            context.readAll(freshness) { _, reader in
                 try reader.list(query)
             } _: { result in
                 switch result {
@@ -31,7 +33,8 @@ struct ListService: Sendable {
                                 PBCase($0, forStaff: actor.role != .requester)
                             }
                             $0.nextPageToken = page.next.map { Self.token($0, query.sort) } ?? ""
-                        }
+                        },
+                        metadata: freshness.guidance
                     )
                 case .failure(let error): reply.fail(RPCStatus(error))
                 }

@@ -8,11 +8,11 @@ extension ServiceContext {
     /// Proposes to a shard; the reply comes on another thread.
     func propose(
         _ command: ShardCommand,
-        to shard: ReplicaHost<ShardMachine>,
+        to shard: GroupRoute<ShardMachine>,
         reply: @escaping @Sendable (Result<ShardResult, WireError>) -> Void
     ) {
-        shard.propose(command) { outcome in
-            reply(outcome.mapError { WireError($0) })
+        shard.propose(command) { [self] outcome in
+            reply(outcome.mapError { wireError($0) })
         }
     }
 
@@ -20,7 +20,7 @@ extension ServiceContext {
     func proposeCase(
         _ command: CaseCommand,
         scope: IdempotencyScope,
-        to shard: ReplicaHost<ShardMachine>,
+        to shard: GroupRoute<ShardMachine>,
         reply: @escaping @Sendable (Result<CaseReceipt, WireError>) -> Void
     ) {
         propose(.onCase(command, scope), to: shard) { result in
@@ -41,15 +41,18 @@ extension ServiceContext {
         scope: IdempotencyScope?,
         reply: @escaping @Sendable (Result<SystemReceipt, WireError>) -> Void
     ) {
-        if let refusal = system.machine.state.refusal(of: command, by: actor?.id) {
+        // Elsewhere the leader looks, whose directory is the newest.
+        if system.isLeader,
+            let refusal = system.machine.state.refusal(of: command, by: actor?.id)
+        {
             return reply(.failure(WireError(refusal)))
         }
         let stamped = StampedSystemCommand(at: .zero, by: actor?.id, scope: scope, command: command)
-        system.propose(stamped) { outcome in
+        system.propose(stamped) { [self] outcome in
             switch outcome {
             case .success(.accepted(let receipt)): reply(.success(receipt))
             case .success(.refused(let refusal)): reply(.failure(WireError(refusal)))
-            case .failure(let failure): reply(.failure(WireError(failure)))
+            case .failure(let failure): reply(.failure(wireError(failure)))
             }
         }
     }
@@ -60,5 +63,8 @@ extension SystemState {
     var defaultQueueFacts: QueueFacts? { queueFacts(settings.defaultQueue) }
 
     /// Sorted.
-    var queuesWhereCommentPends: [QueueID] { queues.filter(\.commentPends).map(\.id) }
+    var queuesWhereCommentPends: [QueueID] {
+        // With a closure: a key path is looked up anew for each command.
+        queues.compactMap { $0.commentPends ? $0.id : nil }
+    }
 }

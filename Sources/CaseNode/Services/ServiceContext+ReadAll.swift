@@ -7,13 +7,14 @@ extension ServiceContext {
     /// Reads every shard, each linearizably, and answers once with all values in the shards' order, or with
     /// the first error.
     func readAll<Value: Sendable>(
+        _ freshness: Freshness = .linearizable,
         _ body: @escaping @Sendable (ShardID, ShardReader) throws -> Value,
         _ reply: @escaping @Sendable (Result<[Value], WireError>) -> Void
     ) {
         let gather = Gather<Value>(count: shards.count, reply: reply)
         for (position, shard) in shards.enumerated() {
             let id = shard.machine.shard
-            read(shard) { reader in
+            read(shard, freshness) { reader in
                 try body(id, reader)
             } _: { result in
                 gather.take(result, at: position)

@@ -5,7 +5,6 @@ import ClusterPrimitives
 import CoordinatorCore
 import NIOCore
 import NIOPosix
-import RPC
 import ReplicaDriver
 import SwiftProtobuf
 import Synchronization
@@ -15,19 +14,22 @@ final class ServiceContext: Sendable {
     /// Jobs that may wait for a reader thread; more are refused as overload.
     static let readJobsMax = 16_384
 
-    let shards: [ReplicaHost<ShardMachine>]
-    let system: ReplicaHost<SystemMachine>
+    let node: NodeID
+    let shards: [GroupRoute<ShardMachine>]
+    let system: GroupRoute<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
     private let readJobs = Atomic(0)
 
     init(
-        shards: [ReplicaHost<ShardMachine>],
-        system: ReplicaHost<SystemMachine>,
+        node: NodeID,
+        shards: [GroupRoute<ShardMachine>],
+        system: GroupRoute<SystemMachine>,
         clock: SystemClock,
         readers: NIOThreadPool
     ) {
         precondition(!shards.isEmpty && shards.count <= ShardID.countMax)
+        self.node = node
         self.shards = shards
         self.system = system
         self.clock = clock
@@ -37,30 +39,14 @@ final class ServiceContext: Sendable {
     /// The directory and settings, as of the last applied command of the system group.
     var directory: DirectoryView { DirectoryView(state: system.machine.state) }
 
-    // MARK: Who calls
-
-    /// The caller, or the error to answer.
-    func authenticate(_ context: RPCContext) throws(WireError) -> Actor {
-        guard let header = context.metadata["authorization"] else { throw .unauthenticated }
-        let prefix = "Bearer "
-        guard header.count > prefix.count, header.prefix(prefix.count).lowercased() == "bearer "
-        else { throw .unauthenticated }
-        let hash = SHA256Digest(hashing: Array(header.utf8.dropFirst(prefix.utf8.count)))
-        guard var actor = system.machine.state.authenticate(tokenHash: hash, at: clock.now()) else {
-            throw .unauthenticated
-        }
-        actor.origin = context.peer.address
-        return actor
-    }
-
     // MARK: Where a command goes
 
-    func shard(of scope: IdempotencyScope) -> ReplicaHost<ShardMachine> {
+    func shard(of scope: IdempotencyScope) -> GroupRoute<ShardMachine> {
         shards[Int(scope.digest.prefix64 % UInt64(shards.count))]
     }
 
     /// Nil for an id whose shard this cluster does not have.
-    func shard(of id: CaseID) -> ReplicaHost<ShardMachine>? {
+    func shard(of id: CaseID) -> GroupRoute<ShardMachine>? {
         let position = Int(id.shard.rawValue)
         return position < shards.count ? shards[position] : nil
     }
@@ -108,8 +94,10 @@ final class ServiceContext: Sendable {
             reopenWindow: state.settings.reopenWindow,
             queuesWhereCommentPends: state.queuesWhereCommentPends
         )
-        if case .escalate(_, .queue(let queue), _) = action {
+        switch action {
+        case .escalate(_, .queue(let queue), _), .escalateByRule(_, .queue(let queue)):
             command.escalationQueue = state.queueFacts(queue)
+        default: break
         }
         return command
     }
@@ -126,39 +114,47 @@ final class ServiceContext: Sendable {
 
     // MARK: Reads
 
-    /// Runs a read on a reader thread once it is linearizable for the shard, and answers with its result.
+    /// Runs a read on a reader thread, linearizable for the shard unless the caller does with an older state,
+    /// and answers with its result.
     func read<Value: Sendable>(
-        _ shard: ReplicaHost<ShardMachine>,
+        _ shard: GroupRoute<ShardMachine>,
+        _ freshness: Freshness = .linearizable,
         _ body: @escaping @Sendable (ShardReader) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
+        guard case .linearizable = freshness else { return readStore(shard, body, reply) }
         shard.read { [self] failure in
-            if let failure { return reply(.failure(WireError(failure))) }
-            let waiting = readJobs.add(1, ordering: .relaxed).oldValue
-            guard waiting < Self.readJobsMax else {
-                readJobs.subtract(1, ordering: .relaxed)
-                let overload = ReplicaFailure.overloaded(
-                    inFlight: waiting,
-                    limit: Self.readJobsMax
-                )
-                return reply(.failure(WireError(overload)))
-            }
-            readers.submit { [self] state in
-                readJobs.subtract(1, ordering: .relaxed)
-                guard state == .active else { return reply(.failure(WireError(.stopping))) }
-                do {
-                    reply(
-                        .success(
-                            try shard.machine.read { reader throws(StoreError) in
-                                try Self.storeErrors { try body(reader) }
-                            }.get()
-                        )
+            if let failure { return reply(.failure(wireError(failure))) }
+            readStore(shard, body, reply)
+        }
+    }
+
+    private func readStore<Value: Sendable>(
+        _ shard: GroupRoute<ShardMachine>,
+        _ body: @escaping @Sendable (ShardReader) throws -> Value,
+        _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
+    ) {
+        let waiting = readJobs.add(1, ordering: .relaxed).oldValue
+        guard waiting < Self.readJobsMax else {
+            readJobs.subtract(1, ordering: .relaxed)
+            let overload = ReplicaFailure.overloaded(inFlight: waiting, limit: Self.readJobsMax)
+            return reply(.failure(WireError(overload)))
+        }
+        readers.submit { [self] state in
+            readJobs.subtract(1, ordering: .relaxed)
+            guard state == .active else { return reply(.failure(WireError(.stopping))) }
+            do {
+                reply(
+                    .success(
+                        try shard.machine.read { reader throws(StoreError) in
+                            try Self.storeErrors { try body(reader) }
+                        }.get()
                     )
-                } catch let error as WireError {
-                    reply(.failure(error))
-                } catch {
-                    reply(.failure(.storage))
-                }
+                )
+            } catch let error as WireError {
+                reply(.failure(error))
+            } catch {
+                reply(.failure(.storage))
             }
         }
     }
@@ -186,6 +182,8 @@ struct DirectoryView: DirectoryLookup {
     }
 
     func agentFacts(named name: String) -> AgentFacts? { state.agentFacts(PrincipalID(name)) }
+
+    func hasTeam(named name: String) -> Bool { state.team(TeamID(name)) != nil }
 
     func requesterPrincipal(address: String, phone: String) -> PrincipalID? {
         if !address.isEmpty { return state.requester(forAddress: address) }

@@ -112,7 +112,8 @@ extension WireError {
             self.init(
                 code: Code.unavailable,
                 message:
-                    "the leader changed: repeat with the same idempotency key to learn the outcome",
+                    "it may have been carried out, the leader changed meanwhile: "
+                    + "repeat with the same idempotency key to learn the outcome",
                 detail: PBErrorDetail.with {
                     $0.kind = "outcome-unknown"
                     $0.outcomeUnknown = true

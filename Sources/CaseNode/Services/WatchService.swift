@@ -43,37 +43,39 @@ final class WatchService: ShardListener {
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { onDue(shard, due) }
 
     private func start(_ call: ServerStreamCall) {
-        do throws(WireError) {
-            let request = try decode(call.message)
-            _ = try context.authenticate(call.context)
-            let only = try self.only(request.caseID)
-            guard request.resumeToken.isEmpty || !request.fromStart else {
-                throw WireError(RequestFault("from_start", "goes with an empty resume_token only"))
-            }
-            let incarnation = context.system.machine.state.cluster?.incarnation ?? 0
-            if request.resumeToken.isEmpty {
-                let fromStart = request.fromStart
-                context.readAll { _, reader in
-                    let state = try reader.state()
-                    return fromStart ? state.feedFloor : state.feedPosition
-                } _: { [self] result in
-                    switch result {
-                    case .success(let positions):
-                        let position = FeedPosition(incarnation: incarnation, positions: positions)
-                        follow(call, from: position, only: only)
-                    case .failure(let error): call.writer.finish(RPCStatus(error))
-                    }
-                }
-            } else {
-                let position = try FeedPosition(
-                    token: request.resumeToken,
-                    shardCount: context.shards.count
-                )
-                guard position.incarnation == incarnation else { throw WireError.feedTooOld }
-                follow(call, from: position, only: only)
-            }
-        } catch {
+        context.attempt(call.context) { [self] _ throws(WireError) in
+            try begin(call)
+        } orElse: { error in
             call.writer.finish(RPCStatus(error))
+        }
+    }
+
+    private func begin(_ call: ServerStreamCall) throws(WireError) {
+        let request = try decode(call.message)
+        let only = try self.only(request.caseID)
+        guard request.resumeToken.isEmpty || !request.fromStart else {
+            throw WireError(RequestFault("from_start", "goes with an empty resume_token only"))
+        }
+        let incarnation = context.system.machine.state.cluster?.incarnation ?? 0
+        guard request.resumeToken.isEmpty else {
+            let position = try FeedPosition(
+                token: request.resumeToken,
+                shardCount: context.shards.count
+            )
+            guard position.incarnation == incarnation else { throw WireError.feedTooOld }
+            return follow(call, from: position, only: only)
+        }
+        let fromStart = request.fromStart
+        context.readAll { _, reader in
+            let state = try reader.state()
+            return fromStart ? state.feedFloor : state.feedPosition
+        } _: { [self] result in
+            switch result {
+            case .success(let positions):
+                let position = FeedPosition(incarnation: incarnation, positions: positions)
+                follow(call, from: position, only: only)
+            case .failure(let error): call.writer.finish(RPCStatus(error))
+            }
         }
     }
 

@@ -11,6 +11,10 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
     case newer(path: String, found: Int, known: Int)
     /// Another process uses it.
     case inUse(path: String)
+    /// Another node's.
+    case otherNode(path: String, found: NodeID, expected: NodeID)
+    /// A node's of another cluster.
+    case otherCluster(path: String)
     /// Its identity can't be read.
     case damaged(path: String, reason: String)
     /// The system said no.
@@ -24,6 +28,10 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
         case .newer(let path, let found, let known):
             "\(path) has data format \(found), this program knows \(known): run a newer casenode"
         case .inUse(let path): "\(path) is in use by another casenode"
+        case .otherNode(let path, let found, let expected):
+            "\(path) is node \(found)'s, and this is node \(expected): give its own directory"
+        case .otherCluster(let path):
+            "\(path) belongs to another cluster than --initial-members and --cluster-token name"
         case .damaged(let path, let reason): "\(path): \(reason)"
         case .io(let path, let reason): "\(path): \(reason)"
         }
@@ -65,36 +73,60 @@ final class DataDirectory: Sendable {
     /// - Parameters:
     ///   - path: made if it is not there.
     ///   - newNodeID: the node's id, if the directory has none yet.
-    ///   - newClusterID: the cluster's, 16 random bytes, if the directory has none yet.
-    /// - Throws: before anything is changed where the directory is foreign, newer, damaged or in use.
-    init(path: String, newNodeID: NodeID, newClusterID: [UInt8]) throws(DataDirectoryError) {
+    ///   - newClusterID: the cluster's, 16 bytes, if the directory has none yet.
+    ///   - expectedNode: who it must belong to if it has an owner; nil for whoever it is.
+    ///   - expectedCluster: likewise.
+    /// - Throws: before anything is changed where the directory is foreign, newer, another's, damaged or in use.
+    init(
+        path: String,
+        newNodeID: NodeID,
+        newClusterID: [UInt8],
+        expectedNode: NodeID? = nil,
+        expectedCluster: [UInt8]? = nil
+    ) throws(DataDirectoryError) {
         precondition(newClusterID.count == 16)
         self.path = path
         try Self.makeDirectoryDurably(path)
         let identityPath = path + "/identity"
         if try Self.isForeign(path) { throw .foreign(path: path) }
-        lock = Mutex(try Self.takeLock(path))
-        if access(identityPath, F_OK) == 0 {
-            let identity = try Self.readIdentity(identityPath)
-            nodeID = identity.node
-            clusterID = identity.cluster
-            isNew = false
-        } else {
-            nodeID = newNodeID
-            clusterID = newClusterID
-            isNew = true
-            let text = """
-                casecluster data directory
-                format \(Self.formatVersion)
-                node \(newNodeID)
-                cluster \(Hex.encode(newClusterID))
-
-                """
-            try Self.writeDurably(Array(text.utf8), to: identityPath, mode: 0o644)
+        let descriptor = try Self.takeLock(path)
+        do throws(DataDirectoryError) {
+            let known = access(identityPath, F_OK) == 0 ? try Self.readIdentity(identityPath) : nil
+            if let known, let expectedCluster, known.cluster != expectedCluster {
+                throw .otherCluster(path: path)
+            }
+            if let known, let expectedNode, known.node != expectedNode {
+                throw .otherNode(path: path, found: known.node, expected: expectedNode)
+            }
+            nodeID = known?.node ?? newNodeID
+            clusterID = known?.cluster ?? newClusterID
+            isNew = known == nil
+            if known == nil {
+                try Self.writeIdentity(identityPath, node: newNodeID, cluster: newClusterID)
+            }
+            try Self.makeDirectory(path + "/log")
+            try Self.makeDirectory(path + "/store")
+            try Self.synchronizeDirectory(path)
+        } catch {
+            close(descriptor)
+            throw error
         }
-        try Self.makeDirectory(logPath)
-        try Self.makeDirectory(storePath)
-        try Self.synchronizeDirectory(path)
+        lock = Mutex(descriptor)
+    }
+
+    private static func writeIdentity(
+        _ path: String,
+        node: NodeID,
+        cluster: [UInt8]
+    ) throws(DataDirectoryError) {
+        let text = """
+            casecluster data directory
+            format \(formatVersion)
+            node \(node)
+            cluster \(Hex.encode(cluster))
+
+            """
+        try writeDurably(Array(text.utf8), to: path, mode: 0o644)
     }
 
     deinit { release() }

@@ -148,7 +148,7 @@ extension SystemState {
 
     mutating func remove(_ id: PrincipalID, index: LogIndex) throws(SystemRefusal) -> String {
         guard let entry = principal(id) else {
-            throw .notFound(field: "principal.id", id: id.rawValue)
+            throw .notFound(field: "principal.name", id: id.rawValue)
         }
         if entry.role == .admin, principalCount(.admin) == 1 { throw .lastAdmin }
         for token in tokens(of: id) { erase(.token(token)) }
@@ -178,7 +178,7 @@ extension SystemState {
     /// Checks an entry and brings its lists into their only form.
     private func canonical(_ entry: DirectoryEntry) throws(SystemRefusal) -> DirectoryEntry {
         var entry = entry
-        try checkPrincipalID(entry.id, field: "principal.id")
+        try checkPrincipalID(entry.id, field: "principal.name")
         try IDText.checkTitle(entry.title, field: "principal.title")
         guard entry.role != .system else {
             throw .invalid(field: "principal.role", reason: "is the coordinator's own")

@@ -107,7 +107,7 @@ final class ClientConnection: HTTP2ConnectionDelegate {
     private func giveBackUnsent(_ call: ClientCall) {
         streamEnded()
         if call.detach(attemptsMax: limits.attemptsMax) { return giveBack(call) }
-        call.fail(RPCStatus(.unavailable, "no connection took the call"))
+        call.fail(RPCStatus(.unavailable, "no connection took the call", isNeverSent: true))
     }
 
     /// A reserved stream is free again.

@@ -116,7 +116,7 @@ final class ClientPool: Sendable {
             case .success(let channel): self.keep(channel)
             case .failure(let error):
                 // The pool counts one failure, however many parties report it.
-                self.failed(slot, error: (error as? TransportError) ?? .unreachable("\(error)"))
+                self.failed(slot, error: TransportError(connecting: error))
             }
         }
     }
@@ -136,7 +136,9 @@ final class ClientPool: Sendable {
     /// Lets open calls end for a time, then cuts them.
     func shutDown(within time: TimeAmount) async {
         let (links, calls) = state.withLock { $0.shutDown() }
-        for call in calls { call.fail(RPCStatus(.unavailable, "the client is shut down")) }
+        for call in calls {
+            call.fail(RPCStatus(.unavailable, "the client is shut down", isNeverSent: true))
+        }
         for link in links {
             link.batcher.enqueue { link.connection.value.drain() }
         }

@@ -74,7 +74,9 @@ struct PoolState<Call: PoolCall, Link: PoolLink> {
     mutating func submit(_ call: Call, now: NIODeadline) -> Effects {
         var effects = Effects()
         guard !isShutDown else {
-            effects.failures = [(call, RPCStatus(.unavailable, "the client is shut down"))]
+            effects.failures = [
+                (call, RPCStatus(.unavailable, "the client is shut down", isNeverSent: true))
+            ]
             return effects
         }
         if pending.isEmpty, let slot = reserve() {
@@ -198,7 +200,11 @@ struct PoolState<Call: PoolCall, Link: PoolLink> {
 
     private func unreachable() -> RPCStatus {
         let detail = slots.lazy.compactMap { $0.lastError }.first.map { "\($0)" } ?? "no detail"
-        return RPCStatus(.unavailable, "no server can be reached: \(detail)")
+        return RPCStatus(
+            .unavailable,
+            "no server can be reached: \(detail)",
+            isNeverSent: true
+        )
     }
 
     /// The connection takes no more calls, or is gone, with an error or without.

@@ -109,6 +109,10 @@ final class ServerStream: HTTP2StreamDelegate {
             }
             self.request = nil
             stream.releaseHeld(stream.heldBytes)
+            // Nobody waits for it any more: its work is not begun.
+            if let deadline = context.deadline, deadline <= server.eventLoop.now {
+                return deadlineReached(on: stream)
+            }
             stream.setDeadline(context.deadline)
             phase = .running(context)
             start(route, context, request, stream)

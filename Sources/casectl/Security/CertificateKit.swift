@@ -43,6 +43,33 @@ struct CertificateKit {
         }
     }
 
+    /// Makes one node's certificate with the authority in the directory.
+    /// - Returns: the files written.
+    func writeNode(id: UInt64, cluster: String, hosts: [String], days: Int) throws -> [String] {
+        let files = ["node-\(id).pem", "node-\(id).key"]
+        for file in files where FileManager.default.fileExists(atPath: path(file)) {
+            throw Failure(.badInput, "\(path(file)) is there already: nothing was written")
+        }
+        do {
+            let authority = try CertificateAuthority(
+                certificatePEM: try Files.read(path("ca.pem"), bytesMax: Self.fileBytesMax),
+                keyPEM: try Files.read(path("ca.key"), bytesMax: Self.fileBytesMax)
+            )
+            var request = Self.nodeRequest(hosts, days)
+            // What other nodes verify; the hosts are for clients.
+            request.dnsNames.append("node-\(id).\(cluster)")
+            let node = try authority.issue(request)
+            try PEMFiles.write(certificate: node.certificatePEM, to: path(files[0]))
+            try PEMFiles.write(key: node.keyPEM, to: path(files[1]))
+            return files
+        } catch let error as TransportError {
+            throw Failure(.badInput, Self.explain(error))
+        }
+    }
+
+    /// A PEM file of one certificate or key has some hundred bytes; anything above is some other file.
+    private static let fileBytesMax = 1 << 16
+
     private func path(_ file: String) -> String { "\(directory)/\(file)" }
 
     private static func nodeRequest(_ hosts: [String], _ days: Int) -> CertificateRequest {

@@ -7,7 +7,7 @@ struct TLSCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tls",
         abstract: "Make and look at certificates. Needs no cluster.",
-        subcommands: [Init.self, Show.self]
+        subcommands: [Init.self, Node.self, Show.self]
     )
 
     /// `tls init`.
@@ -55,6 +55,55 @@ struct TLSCommand: AsyncParsableCommand {
                 for file in CertificateKit.fileNames {
                     try Terminal.write("\(directory)/\(file)\n")
                 }
+            }
+        }
+    }
+
+    /// `tls node`.
+    struct Node: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "node",
+            abstract: "Make the certificate of one node of a cluster of several.",
+            discussion: """
+                Signs with the ca.pem and ca.key that `tls init` wrote into the directory, and writes
+                node-ID.pem and node-ID.key beside them. The certificate names the node and its
+                cluster, which is how nodes know each other; it serves its clients as well. Give it
+                to casenode as --certificate and --peer-certificate, its key as --key and --peer-key,
+                and ca.pem as --peer-roots.
+
+                EXAMPLES
+                  casectl tls init --directory tls
+                  casectl tls node --directory tls --id 1 --hosts case1.example.com,10.0.0.7
+                """
+        )
+
+        @Option(help: "Where the authority is; the certificate goes there too.")
+        var directory: String
+
+        @Option(help: "The node's id, 1 and up, as casenode's --node-id has it.")
+        var id: UInt64
+
+        @Option(help: "Names and addresses under which clients reach it, separated by commas.")
+        var hosts: String = "localhost,127.0.0.1,::1"
+
+        @Option(help: "The cluster's name, as casenode's --cluster-token has it.")
+        var cluster: String = "casecluster"
+
+        @Option(help: "Valid for so many days, 1 to 3,650.")
+        var days: Int = 825
+
+        func validate() throws {
+            guard (1...3_650).contains(days) else { throw ValidationError("--days: 1 to 3,650") }
+            guard id > 0 else { throw ValidationError("--id: 1 and up") }
+        }
+
+        func run() async throws {
+            try Session.local {
+                let hosts = hosts.split(separator: ",")
+                    .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+                let kit = CertificateKit(directory: directory)
+                let files = try kit.writeNode(id: id, cluster: cluster, hosts: hosts, days: days)
+                for file in files { try Terminal.write("\(directory)/\(file)\n") }
             }
         }
     }

@@ -1,0 +1,39 @@
+import RPC
+
+/// What a read may miss.
+enum Freshness: Sendable {
+    /// Nothing that was acknowledged before it came.
+    case linearizable
+    /// What was acknowledged in the last milliseconds, so many.
+    case stale(milliseconds: Int64)
+
+    /// A caller that does with an older state says so with `1`.
+    static let header = "casecluster-stale"
+    /// With an answer from an older state: for how long, in milliseconds, this replica has not heard from the
+    /// shard's leader. What was acknowledged since then may be missing.
+    static let trailer = "casecluster-age-ms"
+
+    /// What goes with the answer.
+    var guidance: RPCMetadata {
+        switch self {
+        case .linearizable: [:]
+        case .stale(let milliseconds): [Self.trailer: String(milliseconds)]
+        }
+    }
+}
+
+extension ServiceContext {
+    /// What the caller asks for. A replica that never heard from a leader has nothing to give but to those who
+    /// ask for less.
+    func freshness(_ call: RPCContext, _ shards: [GroupRoute<ShardMachine>]) -> Freshness {
+        guard call.metadata[Freshness.header] == "1" else { return .linearizable }
+        var oldest: Int64 = 0
+        for shard in shards {
+            guard shard.isLocal, let age = shard.replica.silentMilliseconds else {
+                return .linearizable
+            }
+            oldest = max(oldest, age)
+        }
+        return .stale(milliseconds: oldest)
+    }
+}

@@ -1,0 +1,101 @@
+import CaseProtocol
+import ClusterPrimitives
+import Foundation
+import HTTP2Transport
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import CaseNode
+
+/// Several nodes of one cluster in this process, with certificates between them.
+final class ClusterRig: Sendable {
+    let directory: TemporaryDirectory
+    let nodes: [RunningNode]
+
+    /// Starts all at once: none of them comes up before a quorum is there.
+    static func start(_ count: Int = 3, shards: Int = 4) async throws -> ClusterRig {
+        let directory = try TemporaryDirectory()
+        let authority = try CertificateAuthority.make(commonName: "test", days: 1)
+        try PEMFiles.write(certificate: authority.certificatePEM, to: directory.path + "/ca.pem")
+        var members: [InitialMember] = []
+        for id in 1...count {
+            let issued = try authority.issue(
+                CertificateRequest(
+                    commonName: "casecluster-node",
+                    dnsNames: [PeerName.of(NodeID(UInt64(id)), in: "rig")],
+                    usage: .both,
+                    days: 1
+                )
+            )
+            let stem = "\(directory.path)/node-\(id)"
+            try PEMFiles.write(certificate: issued.certificatePEM, to: stem + ".pem")
+            try PEMFiles.write(key: issued.keyPEM, to: stem + ".key")
+            let address = "127.0.0.1:\(try await freePort())"
+            members.append(InitialMember(id: NodeID(UInt64(id)), peerAddress: address))
+        }
+        let founders = members
+        let nodes = try await withThrowingTaskGroup(of: (Int, RunningNode).self) { group in
+            for id in 1...count {
+                group.addTask {
+                    let node = try await start(id, of: founders, in: directory.path, shards: shards)
+                    return (id, node)
+                }
+            }
+            var found: [(Int, RunningNode)] = []
+            for try await node in group { found.append(node) }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+        return ClusterRig(directory, nodes)
+    }
+
+    private init(_ directory: TemporaryDirectory, _ nodes: [RunningNode]) {
+        self.directory = directory
+        self.nodes = nodes
+    }
+
+    private static func start(
+        _ id: Int,
+        of members: [InitialMember],
+        in path: String,
+        shards: Int
+    ) async throws -> RunningNode {
+        try await RunningNode.start("\(path)/data-\(id)") { configuration in
+            configuration.nodeID = id
+            configuration.initialMembers = members
+            configuration.clusterToken = "rig"
+            configuration.peerCertificatePath = "\(path)/node-\(id).pem"
+            configuration.peerKeyPath = "\(path)/node-\(id).key"
+            configuration.peerRootsPath = "\(path)/ca.pem"
+            configuration.shardCount = shards
+        }
+    }
+
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(channel.localAddress?.port)
+        try await channel.close()
+        return port
+    }
+
+    /// The first admin's token; exactly one node has it.
+    func adminToken() throws -> String {
+        let holders = nodes.filter {
+            FileManager.default.fileExists(atPath: $0.node.adminTokenPath)
+        }
+        #expect(holders.count == 1)
+        return try #require(holders.first).adminToken()
+    }
+
+    func status(_ index: Int, _ token: String) async throws -> PBStatusResponse {
+        try await nodes[index].call("Cluster/Status", PBStatusRequest(), token: token)
+    }
+
+    func stop() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for node in nodes { group.addTask { try await node.stop() } }
+            try await group.waitForAll()
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import CaseProtocol
+import ClusterPrimitives
+import Foundation
+import Testing
+
+@testable import CaseNode
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ClusterTests {
+    private func get(_ id: String) -> PBGetRequest { PBGetRequest.with { $0.caseID = id } }
+
+    @Test func threeNodesAreOneCluster() async throws {
+        let rig = try await ClusterRig.start()
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        for (index, node) in rig.nodes.enumerated() {
+            // The token is as old as the last call, and this node may not have heard of it.
+            let receipt = try await node.create("through \(index)", token: supervisor)
+            for reader in rig.nodes {
+                let found: PBCase = try await reader.call(
+                    "Cases/Get",
+                    get(receipt.caseID),
+                    token: supervisor
+                )
+                #expect(found.version == 1)
+            }
+            let status = try await rig.status(index, token)
+            #expect(status.nodes.map(\.nodeID) == [1, 2, 3])
+            #expect(status.nodes.map(\.alive) == [true, true, true])
+            #expect(status.nodes[index].address == node.node.address)
+            #expect(status.groups.allSatisfy { $0.voters == [1, 2, 3] })
+            #expect(status.clusterID == (try await rig.status(0, token)).clusterID)
+        }
+        let list: PBListResponse = try await rig.nodes[2].call(
+            "Cases/List",
+            PBListRequest(),
+            token: supervisor
+        )
+        #expect(list.cases.count == 3)
+        let wrong = await #expect(throws: Refused.self) {
+            let _: PBListResponse = try await rig.nodes[1].call(
+                "Cases/List",
+                PBListRequest(),
+                token: "nobody's"
+            )
+        }
+        #expect(wrong?.code == .unauthenticated)
+        try await rig.stop()
+    }
+
+    /// Who follows is told the leader instead of being served; who does not learns of it with the answer.
+    @Test func leadersAreNamed() async throws {
+        let rig = try await ClusterRig.start()
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        let receipt = try await rig.nodes[0].create("whose is it", token: supervisor)
+        var named: Set<String> = []
+        for (index, node) in rig.nodes.enumerated() {
+            // Who leads may change under a busy machine: asked again until two answers agree.
+            let shard = try CaseID(parsing: receipt.caseID).shard
+            let leader = try await leader(of: shard, in: rig, token)
+            let plain = try await node.reply("Cases/Get", get(receipt.caseID), token: supervisor)
+            let address = rig.nodes[leader].node.address
+            #expect(plain.trailers["casecluster-leader"] == (leader == index ? nil : address))
+            if leader == index { continue }
+            let refused = await #expect(throws: Refused.self) {
+                _ = try await node.reply(
+                    "Cases/Get",
+                    get(receipt.caseID),
+                    token: supervisor,
+                    metadata: ["casecluster-follow": "1"]
+                )
+            }
+            #expect(refused?.detail.kind == "not-leader" && refused?.detail.leader == address)
+            named.insert(refused?.detail.leader ?? "")
+        }
+        #expect(named.count == 1)
+        try await rig.stop()
+    }
+
+    @Test func aStaleReadSaysItsAge() async throws {
+        let rig = try await ClusterRig.start()
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        let receipt = try await rig.nodes[0].create("how old", token: supervisor)
+        for node in rig.nodes {
+            // It is there once a linearizable read of the same node has seen it.
+            _ = try await node.reply("Cases/Get", get(receipt.caseID), token: supervisor)
+            for (method, request) in [("Cases/Get", get(receipt.caseID))] {
+                let stale = try await node.reply(
+                    method,
+                    request,
+                    token: supervisor,
+                    metadata: ["casecluster-stale": "1"]
+                )
+                let age = try #require(stale.trailers["casecluster-age-ms"].flatMap { Int($0) })
+                #expect((0..<10_000).contains(age))
+                #expect(try PBCase(serializedBytes: stale.message).id == receipt.caseID)
+            }
+            let list = try await node.reply(
+                "Cases/List",
+                PBListRequest(),
+                token: supervisor,
+                metadata: ["casecluster-stale": "1"]
+            )
+            #expect(list.trailers["casecluster-age-ms"] != nil)
+            #expect(try PBListResponse(serializedBytes: list.message).cases.count == 1)
+        }
+        try await rig.stop()
+    }
+
+    @Test func aNodeThatStopsHandsOver() async throws {
+        let rig = try await ClusterRig.start()
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        let shard = try CaseID(
+            parsing: try await rig.nodes[0].create("first", token: supervisor).caseID
+        ).shard
+        let leader = try await leader(of: shard, in: rig, token)
+        try await rig.nodes[leader].stop()
+        let other = rig.nodes[(leader + 1) % 3]
+        var answered = 0
+        while answered < 8 {
+            do {
+                _ = try await other.create("after \(answered)", token: supervisor)
+                answered += 1
+            } catch let refused as Refused {
+                #expect(refused.code == .unavailable)
+            }
+        }
+        let status = try await rig.status((leader + 1) % 3, token)
+        #expect(!status.nodes[leader].alive)
+        for node in rig.nodes where node.node.address != rig.nodes[leader].node.address {
+            try await node.stop()
+        }
+    }
+
+    private func leader(
+        of shard: ShardID,
+        in rig: ClusterRig,
+        _ token: String
+    ) async throws -> Int {
+        while true {
+            var leaders: Set<UInt64> = []
+            for index in rig.nodes.indices {
+                let status = try await rig.status(index, token)
+                let group = status.groups.first { $0.group == GroupID(shard: shard).rawValue }
+                leaders.insert(try #require(group).leader)
+            }
+            if leaders.count == 1, let leader = leaders.first, leader > 0 { return Int(leader) - 1 }
+        }
+    }
+}
