@@ -29,7 +29,7 @@ public enum DeliberateFault: String, CaseIterable, Sendable {
     case countsOneHalfOfJoint
 
     // Driver.
-    /// A proposal gets the result of another leader's entry at its place.
+    /// A proposal waits on when leadership is lost, and gets the result of whatever comes at its place.
     case answersOtherTerm
     /// A read joins a round that was out before it came.
     case readsJoinRunningRound

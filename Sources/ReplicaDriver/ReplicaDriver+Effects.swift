@@ -132,6 +132,9 @@ extension ReplicaDriver {
         leadership = now
         if lost || now.leader == nil { failReads(.notLeader(leader: now.leader)) }
         // Whether they are carried out is the next leader's to say, and may take for ever to be known here.
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.answersOtherTerm.isOn { return ports.leadershipChanged(now) }
+        #endif
         if lost { failPending(.outcomeUnknown) }
         if lost { forgetCopyUnlessSent() }
         ports.leadershipChanged(now)

@@ -103,6 +103,9 @@ extension ReplicaDriver {
     /// Waits until this replica's store has applied `index`, which a leader has named. Answered by `readable`.
     public mutating func waitUntilApplied(_ index: LogIndex, ticket: Ticket) {
         guard !isStopped else { return ports.failed(ticket, .stopping) }
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.readsBeforeApplied.isOn { return ports.readable([ticket]) }
+        #endif
         guard index > applied else { return ports.readable([ticket]) }
         let count = reads.waitingForStore
         guard count < limits.readsMax else {

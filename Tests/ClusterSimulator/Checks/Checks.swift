@@ -160,6 +160,13 @@ final class Checks {
         if let before = account.status {
             if status.term < before.term { world.fail("node \(node): the term falls") }
             if status.commit < before.commit { world.fail("node \(node): the commit index falls") }
+            if before.role == .leader, status.role == .leader, before.term == status.term,
+                status.commit > before.commit,
+                let entry = account.log.item(at: status.commit), entry.term != status.term
+            {
+                // Paper, 5.4.2: however many hold it, it could still be replaced.
+                world.fail("\(status.group): leader \(node) commits an older term's entry by itself")
+            }
             if before.role == .leader, status.role != .leader {
                 world.coverage[.steppedDown] += 1
             }
@@ -253,12 +260,11 @@ final class Checks {
         case .appendResponse:
             let index = min(message.index, account.log.lastIndex)
             guard let term = account.log.term(at: index) else { break }
-            if let known = account.acknowledged, known.id.index >= index,
-                known.inTerm >= message.term
-            {
-                break
-            }
-            account.acknowledged = (SnapshotID(index: index, term: term), message.term)
+            // The furthest one stands until a newer leader replaces it.
+            var promise = account.acknowledged ?? (SnapshotID(index: .zero, term: .zero), .zero)
+            if index >= promise.id.index { promise.id = SnapshotID(index: index, term: term) }
+            promise.inTerm = max(promise.inTerm, message.term)
+            account.acknowledged = promise
         default: return
         }
         replicas[key] = account

@@ -46,7 +46,9 @@ final class TimerCheck {
             if item.at < times[shard] ?? .zero { world.fail("shard \(shard): its time falls") }
             times[shard] = item.at
         }
-        if answer != .refused(.staleEpoch), let epoch = command.command.epoch {
+        if answer == .refused(.staleEpoch) {
+            world.coverage[.epochFenced] += 1
+        } else if let epoch = command.command.epoch {
             if let highest = epochs[shard], epoch < highest {
                 world.fail("shard \(shard) obeys epoch \(epoch) after \(highest)")
             }

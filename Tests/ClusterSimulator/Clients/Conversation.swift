@@ -36,12 +36,12 @@ enum Conversation {
         case 0..<18:
             actor = requester
             action = .comment(CaseMessage(text: words))
-        case 18..<28: action = .comment(CaseMessage(text: words))
-        case 28..<40: action = .note(words)
-        case 40..<55:
+        case 18..<26: action = .comment(CaseMessage(text: words))
+        case 26..<34: action = .note(words)
+        case 34..<50:
             actor = agent
             action = .assignToMe
-        case 55..<68: action = .proposeSolution(note: "n", message: "m")
+        case 50..<68: action = .proposeSolution(note: "n", message: "m")
         case 68..<72:
             actor = requester
             action = .rejectSolution(reason: "no")

@@ -6,7 +6,7 @@ import ReplicaDriver
 /// A client: one operation at a time, tried again under its key until it is answered or the client gives up.
 final class SimulatedClient {
     /// Cases that clients make; more would only make each history shorter.
-    private static let casesMax = 24
+    private static let casesMax = 40
 
     let endpoint: UInt64
     private unowned let world: World
@@ -44,7 +44,7 @@ final class SimulatedClient {
         let ids = world.book.caseIDs
         if ids.isEmpty || ids.count < Self.casesMax && world.chance(12) { return create() }
         let id = ids[ids.count - 1 - Int(world.draw(0...Int64(min(ids.count, 6)) - 1))]
-        if world.chance(25) { return read(id, until: world.now + 3_000_000) { [self] _ in rest() } }
+        if world.chance(32) { return read(id, until: world.now + 3_000_000) { [self] _ in rest() } }
         if world.chance(4), reuseKey() { return }
         let command = Conversation.command(on: id, words: nextWords(), world)
         perform(command, key: key())
@@ -169,26 +169,51 @@ final class SimulatedClient {
     private struct Look: Question {
         let id: CaseID
 
+        /// The leader reads at once; another replica asks the leader how far it must be.
         func ask(
             _ shard: SimulatedReplica<SimulatedShardMachine>,
             _ reply: @escaping (Reply) -> Void
         ) {
-            let process = shard.process
-            shard.read { failure in
-                if let failure {
-                    process.world.coverage[.readFailed] += 1
-                    return reply(.failed(failure))
-                }
-                // On a reader's thread, a moment later.
-                process.plan(after: process.loopTime()) {
-                    do throws(StoreError) {
-                        let record = try shard.machine.store.read { reader throws(StoreError) in
-                            try reader.record(id)
-                        }
-                        reply(.seen(record.map { CaseView($0) }))
-                    } catch {
-                        process.failed(error)
+            let (process, world) = (shard.process, shard.process.world)
+            guard let leader = shard.leadership.leader, leader != process.node.id else {
+                return shard.read { look(shard, $0, reply) }
+            }
+            world.call(
+                from: process.node.id.rawValue,
+                to: leader,
+                by: process,
+                { server, answer in
+                    server.shards[Int(id.shard.rawValue)].readIndex(answer)
+                },
+                { (index: LogIndex?) in
+                    guard let index else { return reply(.failed(.notLeader(leader: nil))) }
+                    shard.whenApplied(index) { failure in
+                        if failure == nil { world.coverage[.readElsewhere] += 1 }
+                        look(shard, failure, reply)
                     }
+                }
+            )
+        }
+
+        private func look(
+            _ shard: SimulatedReplica<SimulatedShardMachine>,
+            _ failure: ReplicaFailure?,
+            _ reply: @escaping (Reply) -> Void
+        ) {
+            let process = shard.process
+            if let failure {
+                process.world.coverage[.readFailed] += 1
+                return reply(.failed(failure))
+            }
+            // On a reader's thread, a moment later.
+            process.plan(after: process.loopTime()) {
+                do throws(StoreError) {
+                    let record = try shard.machine.store.read { reader throws(StoreError) in
+                        try reader.record(id)
+                    }
+                    reply(.seen(record.map { CaseView($0) }))
+                } catch {
+                    process.failed(error)
                 }
             }
         }
@@ -223,7 +248,9 @@ final class SimulatedClient {
     ) {
         guard world.now < deadline else { return done(.failed(.outcomeUnknown)) }
         if isRetry { world.coverage[.retriedByKey] += 1 }
-        let target = leaders[shard] ?? world.pick(world.nodes).id
+        // A read may go to any node.
+        let isAnywhere = question is Look && world.chance(40)
+        let target = isAnywhere ? world.pick(world.nodes).id : leaders[shard] ?? world.pick(world.nodes).id
         var isOver = false
         func again(after pause: Int64, _ leader: NodeID?) {
             guard !isOver else { return }

@@ -223,7 +223,7 @@ final class NodeProcess {
     }
 
     private func planTick() {
-        plan(after: world.options.tick) { [self] in
+        plan(after: Int64(Double(world.options.tick) * node.tickFactor)) { [self] in
             for replica in replicas { replica.tick() }
             planTick()
         }

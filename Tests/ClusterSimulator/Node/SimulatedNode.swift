@@ -14,6 +14,8 @@ final class SimulatedNode {
     let machine: String
     let disk = SimulatedDisk()
     var clock: SimulatedClock
+    /// How long its ticks are, of what they should be.
+    var tickFactor = 1.0
     var state = State.down
     var process: NodeProcess?
     /// A bit of its log was flipped: it must refuse to start.

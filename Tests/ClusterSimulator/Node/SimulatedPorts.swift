@@ -56,6 +56,7 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     private func planInstall(_ id: SnapshotID, _ receipt: StorageReceipt) {
         process.plan(after: process.applyTime()) { [self] in
             guard queue.isEmpty else { return planInstall(id, receipt) }
+            world.mayCutPowerDuringInstall(process.node)
             onFiles { () throws(StoreError) in
                 try snapshots.install(id, machine)
                 world.coverage[.snapshotInstalled] += 1
@@ -122,7 +123,7 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
         switch item.ticket?.kind {
         case .command(let reply): reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
         case .change(let reply): reply(item.configuration == nil ? .outcomeUnknown : nil)
-        case .read, nil: break
+        case .read, .readIndex, nil: break
         }
     }
 
@@ -167,7 +168,11 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
         }
     }
 
-    func readIndexKnown(_ tickets: [Ticket], _ index: LogIndex) {}
+    func readIndexKnown(_ tickets: [Ticket], _ index: LogIndex) {
+        for ticket in tickets {
+            if case .readIndex(let reply) = ticket.kind { reply(index) }
+        }
+    }
 
     func failed(_ ticket: Ticket, _ failure: ReplicaFailure) {
         switch failure {
@@ -178,6 +183,7 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
         switch ticket.kind {
         case .command(let reply): reply(.failure(failure))
         case .read(let reply): reply(failure)
+        case .readIndex(let reply): reply(nil)
         case .change(let reply): reply(failure)
         }
     }

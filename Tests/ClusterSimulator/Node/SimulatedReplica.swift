@@ -31,6 +31,8 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         enum Kind {
             case command((Outcome) -> Void)
             case read((ReplicaFailure?) -> Void)
+            /// Nil if nobody knows.
+            case readIndex((LogIndex?) -> Void)
             case change((ReplicaFailure?) -> Void)
         }
 
@@ -40,6 +42,8 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     private enum Input {
         case command(Machine.Command, (Outcome) -> Void)
         case read((ReplicaFailure?) -> Void)
+        case readIndex((LogIndex?) -> Void)
+        case whenApplied(LogIndex, (ReplicaFailure?) -> Void)
         case message(Message)
         case persisted(StorageReceipt)
         case applied(through: LogIndex, tickets: Int)
@@ -140,6 +144,14 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     }
 
     func read(_ reply: @escaping (ReplicaFailure?) -> Void) { submit(.read(reply)) }
+
+    /// Asks a leader at which index any replica may be read; nil if it does not lead.
+    func readIndex(_ reply: @escaping (LogIndex?) -> Void) { submit(.readIndex(reply)) }
+
+    /// Waits until the store has applied an index that a leader has named.
+    func whenApplied(_ index: LogIndex, _ reply: @escaping (ReplicaFailure?) -> Void) {
+        submit(.whenApplied(index, reply))
+    }
     func receive(_ message: Message) { submit(.message(message)) }
     func persisted(_ receipt: StorageReceipt) { submit(.persisted(receipt)) }
     func tick() { submit(.tick) }
@@ -184,6 +196,11 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
         switch input {
         case .command(let command, let reply): propose(Waiting(command: command, reply: reply))
         case .read(let reply): takeRead(reply)
+        case .readIndex(let reply):
+            guard failure == nil, leadership.isReady else { return reply(nil) }
+            driver.readIndex(ticket: Ticket(kind: .readIndex(reply)))
+        case .whenApplied(let index, let reply):
+            driver.waitUntilApplied(index, ticket: Ticket(kind: .read(reply)))
         case .message(let message): driver.receive(message)
         case .persisted(let receipt): driver.persisted(receipt)
         case .applied(let index, let tickets):

@@ -4,6 +4,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     // Faults.
     case crashOfProcess = "process killed"
     case powerCut = "power cut"
+    case powerCutDuringInstall = "power cut while a snapshot is installed"
     case powerCutDuringWrite = "power cut in the midst of a disk operation"
     case tornWrite = "unsynced write torn"
     case lostWrite = "unsynced write lost"
@@ -15,6 +16,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     case duplicatedMessage = "message repeated"
     case delayedMessage = "message delayed long"
     case oneWayCut = "link cut one way"
+    case linkCut = "link cut both ways"
     case partition = "nodes partitioned"
     case clockDrift = "clock drifts"
     case clockJumpBack = "clock jumped back"
@@ -43,6 +45,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     case retriedByKey = "command retried under its key"
     case keyReuseRefused = "key with other content refused"
     case readServed = "linearizable read served"
+    case readElsewhere = "linearizable read served by a follower"
     case readFailed = "linearizable read failed"
     case closedByTimer = "case closed by timer"
     case resumedByTimer = "case resumed by timer"

@@ -69,12 +69,18 @@ extension World {
         }
     }
 
-    private func partition() {
+    func partition() {
         let ids = nodes.map(\.id.rawValue)
-        if chance(40) {
+        switch draw(0...9) {
+        case 0..<3:
             coverage[.oneWayCut] += 1
             for _ in 0..<draw(1...3) { network.cutLink(pick(ids), pick(ids)) }
-        } else {
+        case 3..<5:
+            coverage[.linkCut] += 1
+            let (left, right) = (pick(ids), pick(ids))
+            network.cutLink(left, right)
+            network.cutLink(right, left)
+        default:
             coverage[.partition] += 1
             let side = ids.filter { _ in chance(50) }
             for left in ids {
@@ -112,11 +118,17 @@ extension World {
 
     /// A bit that was synced long ago changes while the node is down.
     private func flipBit() {
-        guard let node = nodes.first(where: { $0.state == .up }), !isHealing else { return }
-        let segments = node.disk.paths.filter {
-            $0.hasPrefix(node.logPath) && $0.hasSuffix(".log")
+        guard !isHealing else { return }
+        for node in nodes where node.state == .up {
+            let segments = node.disk.paths.filter {
+                $0.hasPrefix(node.logPath) && $0.hasSuffix(".log")
+            }
+            if segments.count > 1, let oldest = segments.first { return damage(node, oldest) }
         }
-        guard segments.count > 1, let oldest = segments.first else { return }
+        plan(after: 1_000_000) { [unowned self] in flipBit() }
+    }
+
+    private func damage(_ node: SimulatedNode, _ oldest: String) {
         coverage[.flippedBit] += 1
         let bytes = node.disk.bytes(oldest).count
         node.isDamaged = true

@@ -41,22 +41,25 @@ extension World {
             coverage[.leadershipTransferred] += 1
             return leader.transfer(to: pick(voters))
         }
-        if let learner = configuration.learners.first {
+        let learners = configuration.learners
+        if !learners.isEmpty, learners.count > 1 || chance(60) {
             let others = voters.filter { $0 != leader.status.id }
-            guard !others.isEmpty else { return }
-            return replace(pick(others), by: learner, leader)
+            guard others.count >= learners.count else { return }
+            // Half of them while nobody hears anybody.
+            if chance(50) { plan(after: draw(0...30_000)) { [unowned self] in partition() } }
+            return replace(Array(others.suffix(learners.count)), by: learners, leader)
         }
         let outside = nodes.filter { $0.state != .lost && !configuration.contains($0.id) }
         guard !outside.isEmpty else { return }
         leader.change(ConfigurationChange(steps: [.init(.addLearner, pick(outside).id)])) { _ in }
     }
 
-    private func replace(_ old: NodeID, by new: NodeID, _ leader: any ReplicaEndpoint) {
+    private func replace(_ old: [NodeID], by new: [NodeID], _ leader: any ReplicaEndpoint) {
         let change = ConfigurationChange(
             transition: .jointAutoLeave,
-            steps: [.init(.addVoter, new), .init(.remove, old)]
+            steps: new.map { .init(.addVoter, $0) } + old.map { .init(.remove, $0) }
         )
-        let isLost = node(old)?.state == .lost
+        let isLost = old.contains { node($0)?.state == .lost }
         leader.change(change) { [unowned self] failure in
             guard failure == nil else { return }
             coverage[.memberReplaced] += 1
@@ -74,7 +77,7 @@ extension World {
             let gone = configuration.voters.incoming.voters.first { lost.contains($0) }
             switch (gone, configuration.learners.first) {
             case (let gone?, let learner?) where !lost.contains(learner):
-                replace(gone, by: learner, leader)
+                replace([gone], by: [learner], leader)
             case (_, let learner?):
                 leader.change(ConfigurationChange(steps: [.init(.remove, learner)])) { _ in }
             case (.some, nil):

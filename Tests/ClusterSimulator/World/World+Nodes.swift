@@ -58,6 +58,13 @@ extension World {
         stop(node)
     }
 
+    /// Installing a snapshot is quick and rare: without a push no power would ever go then.
+    func mayCutPowerDuringInstall(_ node: SimulatedNode) {
+        guard options.crashEvery > 0, !isHealing, chance(15) else { return }
+        coverage[.powerCutDuringInstall] += 1
+        node.disk.operationsUntilCut = Int(draw(1...12))
+    }
+
     /// The process is killed; what it has written stays.
     func killed(_ node: SimulatedNode) {
         trace.note(7, node.id.rawValue)

@@ -134,6 +134,7 @@ public final class World {
                 clock: SimulatedClock(drift: drift),
                 isFounder: true
             )
+            node.tickFactor = pick(options.tickFactors)
             add(node)
             start(node)
         }

@@ -52,6 +52,8 @@ public struct WorldOptions: Sendable {
     var failedSyncEvery: Int64 = 0
     var clockEvery: Int64 = 0
     var driftMax: Double = 0
+    /// How long each node's ticks are, of what they should be: a slow one notices late that nobody hears it.
+    var tickFactors: [Double] = [1]
     var flipsBit = false
     /// Members are replaced, and leadership is handed over.
     var changeEvery: Int64 = 0
@@ -92,16 +94,17 @@ public struct WorldOptions: Sendable {
         network = NetworkOptions(using: &random)
         if chance(75) { crashEvery = pick([2_000_000, 5_000_000, 10_000_000]) }
         if chance(20) { allDownEvery = 12_000_000 }
-        if chance(30) { pauseEvery = pick([3_000_000, 8_000_000]) }
+        if chance(40) { pauseEvery = pick([1_500_000, 5_000_000]) }
         if chance(60) { partitionEvery = pick([2_000_000, 6_000_000]) }
         if chance(30) { stallEvery = pick([3_000_000, 8_000_000]) }
         if chance(20) { fullEvery = 6_000_000 }
         if chance(20) { failedSyncEvery = 7_000_000 }
         if chance(40) { clockEvery = pick([2_000_000, 6_000_000]) }
         if chance(40) { driftMax = pick([0.001, 0.02]) }
-        if chance(40) {
-            changeEvery = pick([1_500_000, 5_000_000])
-            spares = pick([0, 1, 2])
+        if chance(40) { tickFactors = [0.8, 1, 1.3, 4] }
+        if chance(50) {
+            changeEvery = pick([700_000, 3_000_000])
+            spares = pick([0, 1, 2, 2])
         }
         flipsBit = chance(25)
     }
