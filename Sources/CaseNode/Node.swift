@@ -65,6 +65,8 @@ public final class Node: Service, Sendable {
         if configuration.listenPort == 0 {
             configuration.listenPort = try await freePort(configuration.listenHost)
         }
+        // Found out before anything is made or founded.
+        try await requireFree(configuration.listenHost, configuration.listenPort)
         let directory = try openDirectory(configuration)
         let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
         do {
@@ -90,6 +92,20 @@ public final class Node: Service, Sendable {
             expectedNode: node,
             expectedCluster: cluster
         )
+    }
+
+    private static func requireFree(_ host: String, _ port: Int) async throws {
+        do {
+            try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: host, port: port).get().close()
+        } catch {
+            // Not the configuration's fault: whoever has the port may be about to end.
+            throw RPCStatus(
+                .unavailable,
+                "can't listen on \(host):\(port): \(TransportError.systemWords(error))"
+            )
+        }
     }
 
     /// A port that nobody has now. Chosen before anything else, since a founding cluster records its members'
@@ -146,10 +162,7 @@ public final class Node: Service, Sendable {
             context: context,
             node: directory.nodeID,
             log: log,
-            startedAt: startedAt,
-            isAlive: { [node = directory.nodeID] in
-                network?.links.isAlive($0) ?? ($0 == node)
-            }
+            startedAt: startedAt
         ).register(in: &router)
         health = HealthService()
         health.set("", serving: true)
@@ -198,6 +211,14 @@ public final class Node: Service, Sendable {
             try await Founding(parts: parts, system: system).run()
             network?.follow(system.machine)
             let count = system.machine.state.shardCount
+            let asked = parts.configuration.shardCount
+            // The default asks for nothing.
+            guard asked == count || asked == NodeConfiguration().shardCount else {
+                throw ConfigurationError(
+                    option: "shards",
+                    reason: "\(asked), but the cluster was made with \(count), which is fixed"
+                )
+            }
             // Every founder holds every shard, so that each of them can answer everything.
             let shards = try parts.makeShards(count: count) { _ in
                 members.isEmpty ? nil : Configuration(voters: members)
@@ -224,7 +245,8 @@ public final class Node: Service, Sendable {
             },
             system: GroupRoute(replica: replicas.system, node: node, peers: asking),
             clock: parts.clock,
-            readers: parts.readers
+            readers: parts.readers,
+            isAlive: { network?.links.isAlive($0) ?? ($0 == node) }
         )
     }
 

@@ -65,6 +65,11 @@ final class ClockExchange: Sendable {
         // Every member votes in every group.
         let voters = context.system.machine.state.activeMembers.map(\.id)
         let verdict = watch.verdict(own: context.node, voters: voters)
+        switch verdict {
+        // Time runs no further ahead than most clocks do.
+        case .sound(let median), .off(let median): context.clock.follow(median: median)
+        case .unknown: break  // Without a majority nobody leads here.
+        }
         let isOff = if case .off = verdict { true } else { false }
         let hasChanged = state.withLock { state in
             defer { state.isOff = isOff }
