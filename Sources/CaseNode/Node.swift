@@ -146,10 +146,7 @@ public final class Node: Service, Sendable {
             context: context,
             node: directory.nodeID,
             log: log,
-            startedAt: startedAt,
-            isAlive: { [node = directory.nodeID] in
-                network?.links.isAlive($0) ?? ($0 == node)
-            }
+            startedAt: startedAt
         ).register(in: &router)
         health = HealthService()
         health.set("", serving: true)
@@ -224,7 +221,8 @@ public final class Node: Service, Sendable {
             },
             system: GroupRoute(replica: replicas.system, node: node, peers: asking),
             clock: parts.clock,
-            readers: parts.readers
+            readers: parts.readers,
+            isAlive: { network?.links.isAlive($0) ?? ($0 == node) }
         )
     }
 
