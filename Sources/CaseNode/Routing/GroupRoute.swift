@@ -18,6 +18,12 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     /// Reads that wait for one question to the leader; more are refused as overload.
     static var readsMax: Int { 8_192 }
 
+    /// How long a command waits before it is tried again while there is no leader to reach, in milliseconds: a
+    /// twentieth of what an election takes.
+    static var parkMilliseconds: Int64 { 50 }
+    /// Commands that wait so, at most.
+    static var parkedMax: Int { 4_096 }
+
     private struct Reads {
         var waiting: [@Sendable (ReplicaFailure?) -> Void] = []
         var isAsking = false
@@ -27,6 +33,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     let node: NodeID
     private let peers: any GroupAsking
     private let reads = Mutex(Reads())
+    private let parked = Atomic(0)
 
     init(
         replica: ReplicaHost<Machine>,
@@ -59,55 +66,59 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         within time: TimeAmount? = nil,
         reply: @escaping @Sendable (Outcome) -> Void
     ) {
-        let trip = Trip(
-            command: command,
-            deadline: .now() + (time ?? .milliseconds(Self.proposeMilliseconds)),
-            reply: reply
+        begin(
+            Trip(
+                command: command,
+                deadline: .now() + (time ?? .milliseconds(Self.proposeMilliseconds)),
+                reply: reply
+            )
         )
-        replica.propose(command, by: trip.deadline) { [self] outcome in
-            guard case .failure(.notLeader(let leader?)) = outcome, leader != node else {
-                return reply(outcome)
-            }
-            send(trip, to: leader)
-        }
     }
 
-    /// A command on its way.
+    /// A command on its way: surely not proposed yet.
     private struct Trip: Sendable {
         let command: Machine.Command
         let deadline: NIODeadline
-        /// It was told once that another node leads: the next answer is final.
-        var isLast = false
         let reply: @Sendable (Outcome) -> Void
     }
 
-    private func send(_ trip: Trip, to leader: NodeID?) {
+    private func begin(_ trip: Trip) {
+        replica.propose(trip.command, by: trip.deadline) { [self] outcome in
+            guard case .failure(.notLeader(let leader?)) = outcome, leader != node else {
+                return trip.reply(outcome)
+            }
+            send(trip, to: leader, mayTurn: true)
+        }
+    }
+
+    private func send(_ trip: Trip, to leader: NodeID, mayTurn: Bool) {
         let rest = trip.deadline - .now()
-        guard let leader, rest > .zero else { return trip.reply(.failure(.notLeader(leader: nil))) }
+        guard rest > .zero else { return trip.reply(.failure(.notLeader(leader: nil))) }
         let bytes = machine.encode(trip.command, at: .zero)
         peers.propose(bytes, group: group, at: leader, within: rest) { [self] result in
             switch result {
-            case .success(let answer):
-                arrive(answer, trip.reply)
-            case .failure(.notLeader(let hint)): redirect(trip, from: leader, to: hint)
+            case .success(let answer): arrive(answer, trip.reply)
+            case .failure(.notLeader(let hint?)) where mayTurn && hint != leader && hint != node:
+                send(trip, to: hint, mayTurn: false)
+            case .failure(.notLeader): park(trip)
             case .failure(let failure): trip.reply(.failure(failure))
             }
         }
     }
 
-    /// It was surely not proposed there. Once, another try where the leader may be by now.
-    private func redirect(_ trip: Trip, from asked: NodeID, to hint: NodeID?) {
-        guard !trip.isLast, trip.deadline > .now() else {
-            return trip.reply(.failure(.notLeader(leader: hint)))
+    /// It was surely not proposed, and nobody knows a leader that can be reached: an election is under way, or
+    /// will be. The caller need not know; within the deadline it is tried again.
+    private func park(_ trip: Trip) {
+        guard trip.deadline - .now() > .milliseconds(Self.parkMilliseconds) else {
+            return trip.reply(.failure(.notLeader(leader: nil)))
         }
-        var trip = trip
-        trip.isLast = true
-        if hint == node {
-            replica.propose(trip.command, by: trip.deadline, reply: trip.reply)
-        } else if let hint, hint != asked {
-            send(trip, to: hint)
-        } else {
-            trip.reply(.failure(.notLeader(leader: nil)))
+        guard parked.add(1, ordering: .relaxed).oldValue < Self.parkedMax else {
+            parked.subtract(1, ordering: .relaxed)
+            return trip.reply(.failure(.notLeader(leader: nil)))
+        }
+        replica.eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
+            parked.subtract(1, ordering: .relaxed)
+            begin(trip)
         }
     }
 
@@ -154,26 +165,32 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             return reads.waiting
         }
         guard !batch.isEmpty else { return }
-        question(replica.leadership.leader, mayTurn: true) { [self] failure in
+        question(by: .now() + .milliseconds(Self.readMilliseconds)) { [self] failure in
             for reply in batch { reply(failure) }
             ask()
         }
     }
 
+    /// Asks whoever leads, again and again while there is nobody to ask.
     private func question(
-        _ leader: NodeID?,
-        mayTurn: Bool,
+        by deadline: NIODeadline,
         _ reply: @escaping @Sendable (ReplicaFailure?) -> Void
     ) {
-        guard let leader else { return reply(.notLeader(leader: nil)) }
-        guard leader != node else { return replica.read(reply: reply) }
-        let time = TimeAmount.milliseconds(Self.readMilliseconds)
-        peers.readIndex(group: group, at: leader, within: time) { [self] result in
-            switch result {
-            case .success(let index): catchUp(to: index, reply)
-            case .failure(.notLeader(let hint?)) where mayTurn && hint != leader:
-                question(hint, mayTurn: false, reply)
-            case .failure(let failure): reply(failure)
+        replica.read { [self] failure in
+            guard case .notLeader(let leader?) = failure, leader != node else {
+                return reply(failure)
+            }
+            let time = TimeAmount.milliseconds(Self.readMilliseconds)
+            peers.readIndex(group: group, at: leader, within: time) { [self] result in
+                switch result {
+                case .success(let index): catchUp(to: index, reply)
+                case .failure(.notLeader) where deadline > .now():
+                    replica.eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) {
+                        [self] in
+                        question(by: deadline, reply)
+                    }
+                case .failure(let failure): reply(failure)
+                }
             }
         }
     }

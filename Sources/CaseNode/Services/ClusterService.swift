@@ -18,8 +18,6 @@ struct ClusterService: Sendable {
     let node: NodeID
     let log: LogWriter
     let startedAt: Int64
-    /// Whether a node was heard from within the last seconds.
-    let isAlive: @Sendable (NodeID) -> Bool
 
     func register(in router: inout RPCRouter) {
         router.unary(path("Status"), PBStatusRequest.self, PBStatusResponse.self, calling: status)
@@ -96,7 +94,7 @@ struct ClusterService: Sendable {
                     $0.nodeID = member.id.rawValue
                     $0.address = context.clientAddress(of: member.id) ?? ""
                     $0.peerAddress = member.peerAddress
-                    $0.alive = isAlive(member.id)
+                    $0.alive = context.isAlive(member.id)
                 }
             }
             $0.groups = groups.sorted { $0.group < $1.group }

@@ -81,10 +81,11 @@ extension ServiceContext {
         return state.member(node)?.member.clientAddress
     }
 
-    /// Names the leader to a caller that follows it, where that is another node.
+    /// Names the leader to a caller that follows it, where that is another node. One that is gone leads no more:
+    /// then this node sees the call through.
     func follow<Machine>(_ route: GroupRoute<Machine>, _ call: RPCContext) throws(WireError) {
         guard call.metadata[Self.followHeader] == "1", let leader = route.leader, leader != node,
-            clientAddress(of: leader) != nil
+            clientAddress(of: leader) != nil, isAlive(leader)
         else { return }
         throw wireError(.notLeader(leader: leader))
     }

@@ -19,6 +19,8 @@ final class ServiceContext: Sendable {
     let system: GroupRoute<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
+    /// Whether a node was heard from within the last seconds.
+    let isAlive: @Sendable (NodeID) -> Bool
     private let readJobs = Atomic(0)
 
     init(
@@ -26,7 +28,8 @@ final class ServiceContext: Sendable {
         shards: [GroupRoute<ShardMachine>],
         system: GroupRoute<SystemMachine>,
         clock: SystemClock,
-        readers: NIOThreadPool
+        readers: NIOThreadPool,
+        isAlive: @escaping @Sendable (NodeID) -> Bool
     ) {
         precondition(!shards.isEmpty && shards.count <= ShardID.countMax)
         self.node = node
@@ -34,6 +37,7 @@ final class ServiceContext: Sendable {
         self.system = system
         self.clock = clock
         self.readers = readers
+        self.isAlive = isAlive
     }
 
     /// The directory and settings, as of the last applied command of the system group.

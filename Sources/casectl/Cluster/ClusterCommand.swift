@@ -78,14 +78,24 @@ extension ClusterStatus {
         lines.add("shards", "\(shardCount)")
         lines.add("directory", "version \(directoryVersion)")
         lines.add("log", "\(logBytes) bytes")
-        var members = Table("NODE", "ADDRESS", "ALIVE")
-        for node in nodes { members.add("\(node.nodeID)", node.address, node.alive ? "yes" : "NO") }
+        var members = Table("NODE", "ADDRESS", "PEER ADDRESS", "ALIVE", "LEADS")
+        for node in nodes {
+            let leads = groups.count { $0.leader == node.nodeID }
+            members.add(
+                "\(node.nodeID)",
+                node.address,
+                node.peerAddress,
+                node.alive ? "yes" : "NO",
+                "\(leads) of \(groups.count)"
+            )
+        }
         var replicas = Table(
             "GROUP",
             "LEADER",
             "TERM",
             "COMMIT",
             "APPLIED",
+            "LAG",
             "CHECKPOINT",
             "VOTERS",
             "CASES",
@@ -98,6 +108,7 @@ extension ClusterStatus {
                 "\(group.term)",
                 "\(group.commitIndex)",
                 "\(group.appliedIndex)",
+                "\(group.commitIndex - min(group.appliedIndex, group.commitIndex))",
                 "\(group.checkpointIndex)",
                 group.voters.map { "\($0)" }.joined(separator: " "),
                 group.group == 0 ? "" : "\(group.casesByStatus.reduce(0, &+))",
@@ -127,6 +138,7 @@ extension ClusterStatus {
         .object([
             .init("node_id", .unsigned(node.nodeID)),
             .init("address", .string(node.address)),
+            .init("peer_address", .string(node.peerAddress)),
             .init("alive", .bool(node.alive)),
         ])
     }
