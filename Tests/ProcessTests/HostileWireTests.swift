@@ -323,9 +323,9 @@ struct HostileWireTests {
                         "an admin has no rights on cases",
                         scene.caseID,
                         scene.token(cast.admin),
-                        5,
-                        "not-found",
-                        "case_id"
+                        7,
+                        "wrong-role",
+                        ""
                     ),
                     try stranger("no token", nil),
                     try stranger("unknown token", "cct_0123456789abcdef"),
