@@ -165,7 +165,9 @@ final class Checks {
                 let entry = account.log.item(at: status.commit), entry.term != status.term
             {
                 // Paper, 5.4.2: however many hold it, it could still be replaced.
-                world.fail("\(status.group): leader \(node) commits an older term's entry by itself")
+                world.fail(
+                    "\(status.group): leader \(node) commits an older term's entry by itself"
+                )
             }
             if before.role == .leader, status.role != .leader {
                 world.coverage[.steppedDown] += 1

@@ -250,7 +250,8 @@ final class SimulatedClient {
         if isRetry { world.coverage[.retriedByKey] += 1 }
         // A read may go to any node.
         let isAnywhere = question is Look && world.chance(40)
-        let target = isAnywhere ? world.pick(world.nodes).id : leaders[shard] ?? world.pick(world.nodes).id
+        let target =
+            isAnywhere ? world.pick(world.nodes).id : leaders[shard] ?? world.pick(world.nodes).id
         var isOver = false
         func again(after pause: Int64, _ leader: NodeID?) {
             guard !isOver else { return }

@@ -10,10 +10,13 @@ struct SimulatedClock {
     var drift: Double
     /// What jumps have added to the wall clock, in microseconds.
     var offset: Int64 = 0
+    /// Far ahead for a moment, in microseconds. Over by the time that a process starts: what a clock shows
+    /// then is all that a node can believe.
+    var glitch: Int64 = 0
 
     /// The wall clock.
     func wall(at now: Int64) -> Timestamp {
-        Self.start + TimeSpan(milliseconds: (local(now) + offset) / 1_000)
+        Self.start + TimeSpan(milliseconds: (local(now) + offset + glitch) / 1_000)
     }
 
     /// The monotonic clock, in milliseconds.

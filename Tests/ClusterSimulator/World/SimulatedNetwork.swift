@@ -12,18 +12,26 @@ struct SimulatedNetwork {
     /// Directed links that carry nothing.
     private var cut: Set<Link> = []
 
-    struct Link: Hashable {
+    /// What goes over one connection: they can fail apart.
+    enum Channel: CaseIterable {
+        /// Replicas' messages.
+        case replicas
+        /// Calls, snapshots, clients.
+        case calls
+    }
+
+    private struct Link: Hashable {
         let from: UInt64
         let to: UInt64
+        let channel: Channel
     }
 
     init(_ options: NetworkOptions) { self.options = options }
 
-    /// Whether anything gets from one to the other now.
-    func isOpen(_ from: UInt64, _ to: UInt64) -> Bool { !cut.contains(Link(from: from, to: to)) }
-
     /// Cuts one direction.
-    mutating func cutLink(_ from: UInt64, _ to: UInt64) { cut.insert(Link(from: from, to: to)) }
+    mutating func cutLink(_ from: UInt64, _ to: UInt64, _ channels: [Channel]) {
+        for channel in channels { cut.insert(Link(from: from, to: to, channel: channel)) }
+    }
 
     /// Opens all links.
     mutating func openAll() { cut = [] }
@@ -38,12 +46,13 @@ struct SimulatedNetwork {
     func fate(
         _ from: UInt64,
         _ to: UInt64,
+        _ channel: Channel,
         _ random: inout SeededGenerator,
         _ coverage: inout Coverage
     ) -> [Int64] {
         let delay = Int64.random(in: options.delay, using: &random)
         guard !isHealed else { return [delay] }
-        guard isOpen(from, to) else { return [] }
+        guard !cut.contains(Link(from: from, to: to, channel: channel)) else { return [] }
         func happens(_ perMille: Int) -> Bool {
             perMille > 0 && Int.random(in: 0..<1_000, using: &random) < perMille
         }

@@ -13,6 +13,7 @@ extension World {
         network.heal()
         for node in nodes {
             node.clock.offset = 0
+            node.clock.glitch = 0
             node.tickFactor = 1
             node.disk.bytesMax = .max
             node.disk.operationsUntilCut = nil

@@ -71,28 +71,29 @@ extension World {
 
     func partition() {
         let ids = nodes.map(\.id.rawValue)
+        let channels: [SimulatedNetwork.Channel] = chance(30) ? [.replicas] : [.replicas, .calls]
         switch draw(0...9) {
         case 0..<3:
             coverage[.oneWayCut] += 1
-            for _ in 0..<draw(1...3) { network.cutLink(pick(ids), pick(ids)) }
+            for _ in 0..<draw(1...3) { network.cutLink(pick(ids), pick(ids), channels) }
         case 3..<5:
             coverage[.linkCut] += 1
             let (left, right) = (pick(ids), pick(ids))
-            network.cutLink(left, right)
-            network.cutLink(right, left)
+            network.cutLink(left, right, channels)
+            network.cutLink(right, left, channels)
         default:
             coverage[.partition] += 1
             let side = ids.filter { _ in chance(50) }
             for left in ids {
                 for right in ids where side.contains(left) != side.contains(right) {
-                    network.cutLink(left, right)
+                    network.cutLink(left, right, channels)
                 }
             }
             // Clients are on one side or the other too.
             for client in clients where chance(50) {
                 for id in ids where chance(50) {
-                    network.cutLink(client.endpoint, id)
-                    network.cutLink(id, client.endpoint)
+                    network.cutLink(client.endpoint, id, [.calls])
+                    network.cutLink(id, client.endpoint, [.calls])
                 }
             }
         }
@@ -100,7 +101,6 @@ extension World {
     }
 
     private func moveClock(of node: SimulatedNode) {
-        let before = node.clock.offset
         switch draw(0...2) {
         case 0:
             coverage[.clockJumpBack] += 1
@@ -111,8 +111,8 @@ extension World {
         default:
             // A glitch: far ahead for a moment, and never believed.
             coverage[.clockJumpForward] += 1
-            node.clock.offset += draw(90_000_000...900_000_000)
-            plan(after: draw(10_000...1_000_000)) { node.clock.offset = before }
+            node.clock.glitch = draw(90_000_000...900_000_000)
+            plan(after: draw(10_000...1_000_000)) { node.clock.glitch = 0 }
         }
     }
 

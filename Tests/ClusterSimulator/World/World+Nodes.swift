@@ -7,6 +7,7 @@ extension World {
     /// Starts a node's process, or finds out why it can't.
     func start(_ node: SimulatedNode) {
         guard node.state == .down else { return }
+        node.clock.glitch = 0
         do {
             node.process = try NodeProcess(self, node)
             node.state = .up

@@ -27,7 +27,7 @@ extension World {
         sender.plan(after: Self.patience) { answer(false) }
         let (from, to) = (sender.node.id.rawValue, message.to.rawValue)
         let way = Int64(bytes.count / Self.bytesPerMicrosecond)
-        guard let delay = network.fate(from, to, &random, &coverage).first else { return }
+        guard let delay = network.fate(from, to, .calls, &random, &coverage).first else { return }
         let breaks = !isHealing && chance(15)
         plan(after: delay + way) { [unowned self] in
             guard let receiver = node(message.to)?.process else { return }
@@ -36,7 +36,7 @@ extension World {
                 guard isTaken, !breaks, let replica = receiver.replica(of: group) else { return }
                 replica.receivedSnapshot(message) { [unowned self] arrived in
                     guard receiver.isAlive,
-                        let back = network.fate(to, from, &random, &coverage).first
+                        let back = network.fate(to, from, .calls, &random, &coverage).first
                     else { return }
                     sender.plan(after: back) { answer(arrived) }
                 }

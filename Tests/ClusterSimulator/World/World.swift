@@ -195,7 +195,13 @@ public final class World {
 
     /// A replica's message to a peer.
     func send(_ message: Message, _ group: GroupID, from: NodeID) {
-        let fates = network.fate(from.rawValue, message.to.rawValue, &random, &coverage)
+        let fates = network.fate(
+            from.rawValue,
+            message.to.rawValue,
+            .replicas,
+            &random,
+            &coverage
+        )
         for delay in fates {
             plan(after: delay) { [unowned self] in
                 node(message.to)?.process?.receive(message, group)
@@ -212,7 +218,9 @@ public final class World {
         _ reply: @escaping (Answer) -> Void
     ) {
         let isLocal = from == to.rawValue
-        guard let delay = isLocal ? 0 : network.fate(from, to.rawValue, &random, &coverage).first
+        guard
+            let delay = isLocal
+                ? 0 : network.fate(from, to.rawValue, .calls, &random, &coverage).first
         else { return }
         var isAnswered = false
         plan(after: delay) { [unowned self] in
@@ -223,7 +231,7 @@ public final class World {
                     isAnswered = true
                     let way =
                         isLocal
-                        ? 0 : network.fate(to.rawValue, from, &random, &coverage).first
+                        ? 0 : network.fate(to.rawValue, from, .calls, &random, &coverage).first
                     guard let way else { return }
                     if let caller {
                         caller.plan(after: way) { reply(answer) }
