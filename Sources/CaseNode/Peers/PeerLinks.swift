@@ -106,7 +106,7 @@ final class PeerLinks: PeerTransport {
     ) {
         guard let link = link(node), link.isOpen else { return reply(.failure(.notSent)) }
         link.call(method, message, within: time) { result in
-            reply(result.mapError { .answered($0) })
+            reply(result.mapError { $0.isNeverSent ? .notSent : .answered($0) })
         }
     }
 
