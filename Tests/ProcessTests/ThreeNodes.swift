@@ -37,6 +37,9 @@ final class ThreeNodes: Sendable {
         running.withLock { $0[index] = node }
     }
 
+    /// Whether the node at an index runs.
+    func isRunning(_ index: Int) -> Bool { running.withLock { $0[index] != nil } }
+
     func node(_ index: Int) throws -> NodeProcess {
         guard let node = running.withLock({ $0[index] }) else { throw NotRunning(index: index) }
         return node
