@@ -41,7 +41,7 @@ enum Command {
                 ended.resume(returning: process.terminationStatus * (hasCrashed ? -1 : 1))
             }
             do {
-                try process.run()
+                try process.runAlone()
             } catch {
                 output.fileHandleForWriting.closeFile()
                 errors.fileHandleForWriting.closeFile()

@@ -78,7 +78,7 @@ final class NodeProcess: Sendable {
             }
             for waiter in waiters { waiter.resume(returning: status) }
         }
-        try process.run()
+        try process.runAlone()
         let said = await firstLine(of: output.fileHandleForReading)
         guard said.contains("listens on") else {
             let status = await exit()
@@ -183,4 +183,17 @@ func freePort() -> Int {
         }
     }
     return Int(UInt16(bigEndian: address.sin_port))
+}
+
+extension Process {
+    private static let spawning = Locked(())
+
+    /// Starts it while no other is being started.
+    ///
+    /// Foundation learns of a child's end from a socket whose other end the child holds. A child that is
+    /// started at the same moment inherits that end too, and while it lives the first one seems to live.
+    func runAlone() throws {
+        let outcome = Self.spawning.withLock { _ in Result { try run() } }
+        try outcome.get()
+    }
 }

@@ -27,7 +27,7 @@ struct StartTests {
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try process.runAlone()
         defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
         let words = lines(2, of: output.fileHandleForReading)
         #expect(words.first == "casenode listens on 127.0.0.1:\(port), TLS", "\(words)")
