@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import NIOCore
 
 /// What one process of the cluster is told when it starts. Cluster-wide settings (reopen window, night,
 /// zone) are not here: they are replicated, and changed with `casectl settings set`.
@@ -48,13 +49,17 @@ public struct NodeConfiguration: Equatable, Sendable {
     /// Commands in flight per shard; more are refused with RESOURCE_EXHAUSTED.
     public var inFlightPerShardMax = 4_096
     /// Threads that run SQLite; shards are spread over them.
-    public var storeThreads = 2
+    public var storeThreads = Self.threadsDefault
     /// Threads that run event loops.
-    public var loopThreads = 2
+    public var loopThreads = Self.threadsDefault
     /// The least important level that is logged.
     public var logLevel = "info"
     /// A file into which phases of the log and the checkpoints are counted, for crash tests; empty for none.
     public var phaseReportPath = ""
+
+    /// Half the cores for the event loops and half for SQLite, which are about equally busy. More threads than
+    /// cores only pass work back and forth; more than eight of either have nothing left to spread.
+    static var threadsDefault: Int { min(8, max(1, System.coreCount / 2)) }
 
     /// The defaults.
     public init() {}
