@@ -46,6 +46,9 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var checkpointEntries = 20_000
     /// Time after which whatever was applied is checkpointed, in milliseconds: bounds what a start replays.
     public var checkpointMilliseconds = 30_000
+    /// Bytes of log that all replicas together keep in memory behind their checkpoints, for followers that lag:
+    /// one that is further behind gets a snapshot.
+    public var retainedLogBytes = 128 << 20
     /// Commands in flight per shard; more are refused with RESOURCE_EXHAUSTED.
     public var inFlightPerShardMax = 4_096
     /// Threads that run SQLite; shards are spread over them.
@@ -172,6 +175,14 @@ extension NodeOption {
                 \.checkpointMilliseconds,
                 100...86_400_000,
                 "time after which whatever was applied to a shard is checkpointed"
+            ),
+            number(
+                "retained-log-bytes",
+                "bytes",
+                \.retainedLogBytes,
+                64 << 10...16 << 30,
+                "log kept in memory for followers that lag, all shards together; "
+                    + "four times that at worst, for those that are there"
             ),
             number(
                 "in-flight-per-shard",
