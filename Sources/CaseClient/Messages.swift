@@ -82,3 +82,11 @@ public typealias ClusterNode = PBNodeStatus
 public typealias ClusterGroup = PBGroupStatus
 /// What one replica of a shard holds.
 public typealias ShardChecksum = PBShardChecksum
+/// What a new node has to be told.
+public typealias AddedNode = PBAddNodeResponse
+/// How far a node has come.
+public typealias NodeProgress = PBNodeProgressResponse
+/// A node's part in one group.
+public typealias NodeGroupProgress = PBGroupProgress
+/// What a node is in a group.
+public typealias NodeReplicaRole = PBReplicaRole

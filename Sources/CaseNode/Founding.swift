@@ -16,12 +16,15 @@ struct Founding {
 
     let parts: NodeAssembly
     let system: ReplicaHost<SystemMachine>
+    /// Where others would reach a node that founds alone; nil where they can't.
+    let ownPeerAddress: String?
 
     private var isFounded: Bool { system.machine.state.cluster != nil }
 
     /// Returns when the cluster is founded, as far as this node knows; a first start that was cut short is
     /// taken up again.
     func run() async throws {
+        guard !parts.directory.isJoiner else { return try await beTakenIn() }
         let isFirst = !isFounded
         let others = parts.configuration.initialMembers.filter { $0.id != parts.directory.nodeID }
         if isFirst, !others.isEmpty {
@@ -32,7 +35,7 @@ struct Founding {
         }
         // Alone, the log may hold a founding that the store has not applied yet: a linearizable read waits
         // for it. With others, the store's own word is enough to go on: the rest comes from them.
-        while others.isEmpty || !isFounded {
+        while !isFounded || others.isEmpty && parts.knownMembers.count <= 1 {
             guard try await leads() else {
                 try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds))
                 continue
@@ -41,9 +44,25 @@ struct Founding {
             try await found()
         }
         if isFirst { try dropUnusedToken() }
-        if access(parts.directory.foundedPath, F_OK) != 0 {
-            try DataDirectory.writeDurably([], to: parts.directory.foundedPath, mode: 0o644)
+        try markFounded()
+    }
+
+    /// A node that joins waits until the cluster has sent it the system group's state, which names it.
+    private func beTakenIn() async throws {
+        if !isFounded {
+            parts.logger.notice(
+                "waits to be taken in: casectl node join, with an admin's token",
+                metadata: ["node": "\(parts.directory.nodeID)"]
+            )
         }
+        while !isFounded { try await Task.sleep(for: .milliseconds(Self.pauseMilliseconds)) }
+        try markFounded()
+    }
+
+    /// From now on the log must be there.
+    private func markFounded() throws {
+        guard access(parts.directory.foundedPath, F_OK) != 0 else { return }
+        try DataDirectory.writeDurably([], to: parts.directory.foundedPath, mode: 0o644)
     }
 
     /// Whether this node leads the system group now, after an election if there is one.
@@ -96,7 +115,9 @@ struct Founding {
         let (configuration, node) = (parts.configuration, parts.directory.nodeID)
         let address = configuration.clientAddress
         guard !configuration.initialMembers.isEmpty else {
-            return [Member(id: node, peerAddress: address, clientAddress: address)]
+            return [
+                Member(id: node, peerAddress: ownPeerAddress ?? address, clientAddress: address)
+            ]
         }
         return configuration.initialMembers.map { founder in
             Member(

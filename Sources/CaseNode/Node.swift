@@ -43,6 +43,9 @@ public final class Node: Service, Sendable {
     private let network: PeerNetwork?
     private let registration: Task<Void, Never>?
     private let clocks: ClockExchange?
+    private let roster: ShardRoster
+    private let mover: Task<Void, Never>
+    private let removal: Removal
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
     private let server: RPCServer
@@ -82,13 +85,16 @@ public final class Node: Service, Sendable {
     ) throws(DataDirectoryError) -> DataDirectory {
         let node = configuration.nodeID > 0 ? NodeID(UInt64(configuration.nodeID)) : nil
         let members = configuration.initialMembers
-        let cluster =
+        let founded =
             members.isEmpty
             ? nil : InitialMembers.clusterID(token: configuration.clusterToken, members)
+        let cluster =
+            founded ?? (configuration.join.isEmpty ? nil : Hex.decode(configuration.clusterID))
         return try DataDirectory(
             path: configuration.dataDirectory,
             newNodeID: node ?? NodeID(1),
             newClusterID: cluster ?? ServiceContext.randomBytes(16),
+            joins: !configuration.join.isEmpty,
             expectedNode: node,
             expectedCluster: cluster
         )
@@ -137,20 +143,26 @@ public final class Node: Service, Sendable {
         let startedAt = SystemClock.monotonicMilliseconds()
         let network = try PeerNetwork.make(parts)
         self.network = network
-        let replicas = try await Self.replicas(parts, network)
-        context = Self.context(parts, network, replicas)
-        let (system, shards) = (context.system, context.shards)
-        for shard in shards { network?.routes.add(shard, shard.group) }
-        network?.routes.add(system, .system)
-        coordinator = CoordinatorHost(context: context, node: directory.nodeID, logger: logger)
+        let removal = Removal(node: directory.nodeID)
+        self.removal = removal
+        network?.links.whenRemoved { removal.happened() }
+        let system = try await Self.system(parts, network)
+        let asking: any GroupAsking = network.map { PeerCalls(links: $0.links) } ?? NobodyToAsk()
+        roster = try await Self.roster(parts, network, system, asking)
+        context = Self.context(parts, network, system, roster.routes, asking)
+        network?.serve(context)
+        coordinator = CoordinatorHost(
+            context: context,
+            node: directory.nodeID,
+            calls: network.map { PeerCalls(links: $0.links) },
+            logger: logger
+        )
         let coordinator = coordinator
+        network?.routes.hear { coordinator.heard($0, $1) }
         let watch = WatchService(context: context) { shard, due in
             coordinator.dueTimeSet(shard, due)
         }
-        for shard in shards {
-            shard.machine.listen(watch)
-            shard.replica.start()
-        }
+        roster.start(watch)
         var router = RPCRouter()
         let cases = CasesService(context: context)
         cases.register(in: &router)
@@ -162,7 +174,8 @@ public final class Node: Service, Sendable {
             context: context,
             node: directory.nodeID,
             log: log,
-            startedAt: startedAt
+            startedAt: startedAt,
+            calls: network.map { PeerCalls(links: $0.links) }
         ).register(in: &router)
         health = HealthService()
         health.set("", serving: true)
@@ -187,67 +200,8 @@ public final class Node: Service, Sendable {
         }
         clocks?.start(on: group.next())
         coordinator.start()
-    }
-
-    private typealias Replicas = (
-        system: ReplicaHost<SystemMachine>, shards: [ReplicaHost<ShardMachine>]
-    )
-
-    /// Makes the replicas: first the system group's, which founds the cluster or catches up with it, and
-    /// says how many shards there are.
-    private static func replicas(
-        _ parts: NodeAssembly,
-        _ network: PeerNetwork?
-    ) async throws -> Replicas {
-        do {
-            let members = parts.configuration.initialMembers.map(\.id)
-            let system = try parts.makeSystem(
-                founding: members.isEmpty ? nil : Configuration(voters: members)
-            )
-            network?.receivers.add(system, group: .system)
-            try await network?.start()
-            try await network?.assertNothingLost(parts)
-            system.start()
-            try await Founding(parts: parts, system: system).run()
-            network?.follow(system.machine)
-            let count = system.machine.state.shardCount
-            let asked = parts.configuration.shardCount
-            // The default asks for nothing.
-            guard asked == count || asked == NodeConfiguration().shardCount else {
-                throw ConfigurationError(
-                    option: "shards",
-                    reason: "\(asked), but the cluster was made with \(count), which is fixed"
-                )
-            }
-            // Every founder holds every shard, so that each of them can answer everything.
-            let shards = try parts.makeShards(count: count) { _ in
-                members.isEmpty ? nil : Configuration(voters: members)
-            }
-            for shard in shards { network?.receivers.add(shard, group: shard.group) }
-            return (system, shards)
-        } catch {
-            await network?.stop()
-            throw error
-        }
-    }
-
-    private static func context(
-        _ parts: NodeAssembly,
-        _ network: PeerNetwork?,
-        _ replicas: Replicas
-    ) -> ServiceContext {
-        let node = parts.directory.nodeID
-        let asking: any GroupAsking = network.map { PeerCalls(links: $0.links) } ?? NobodyToAsk()
-        return ServiceContext(
-            node: node,
-            shards: replicas.shards.map {
-                GroupRoute(replica: $0, node: node, peers: asking)
-            },
-            system: GroupRoute(replica: replicas.system, node: node, peers: asking),
-            clock: parts.clock,
-            readers: parts.readers,
-            isAlive: { network?.links.isAlive($0) ?? ($0 == node) }
-        )
+        let moving = GroupMover(context: context, logger: parts.logger)
+        mover = Task { await moving.run() }
     }
 
     static let services = [
@@ -272,7 +226,13 @@ public final class Node: Service, Sendable {
                 logger.notice("the machine's clock has caught up")
             }
         }
-        try await gracefulShutdown()
+        do {
+            try await removal.orGracefulShutdown()
+        } catch {
+            marking.cancel()
+            await stop()
+            throw error
+        }
         marking.cancel()
         await stop()
     }
@@ -280,14 +240,17 @@ public final class Node: Service, Sendable {
     private func stop() async {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
         coordinator.stop()
+        mover.cancel()
+        await mover.value
         registration?.cancel()
         clocks?.stop()
         health.shutDown()
         // Others take over while the open calls end.
-        for shard in context.shards { shard.replica.handOver() }
+        for shard in context.shards { shard.local?.handOver() }
         context.system.replica.handOver()
         await server.drain(within: .seconds(Self.drainSeconds))
-        for shard in context.shards { shard.replica.stop() }
+        roster.stop()
+        for shard in context.shards { shard.local?.stop() }
         context.system.replica.stop()
         await network?.stop()
         ticker.stop()
@@ -297,7 +260,8 @@ public final class Node: Service, Sendable {
             snapshotLane.close()
             log.close()
             try await readers.shutdownGracefully()
-            for shard in context.shards { try shard.machine.close() }
+            try await context.remoteReaders.shutdownGracefully()
+            for shard in context.shards { try shard.local?.machine.close() }
             try context.system.machine.close()
             try await group.shutdownGracefully()
         } catch {
@@ -316,6 +280,8 @@ public enum NodeExit {
     public static let storage: Int32 = 74
     /// The log or a store is damaged: nothing was started.
     public static let damaged: Int32 = 65
+    /// The node was a member, and was removed: nothing of it is needed any more.
+    public static let removed: Int32 = 77
     /// Anything else.
     public static let failure: Int32 = 1
 }
@@ -327,6 +293,7 @@ extension NodeExit {
         case is ConfigurationError, is DataDirectoryError, is TransportError: configuration
         case let error as LogError: code(for: error)
         case is RecoveryError, is RaftError: damaged
+        case is NodeRemoved: removed
         case let error as StoreError: code(for: error)
         default: failure
         }

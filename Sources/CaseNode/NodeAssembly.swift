@@ -19,6 +19,7 @@ final class NodeAssembly {
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
     let readers: NIOThreadPool
+    let remoteReaders: NIOThreadPool
     let log: LogWriter
     let clock: SystemClock
     let lanes: [SerialLane]
@@ -50,7 +51,9 @@ final class NodeAssembly {
         let (log, recovered) = try ReplicationLog.open(
             directory: directory.logPath,
             fileSystem: fileSystem,
-            configuration: Self.logConfiguration(segmentBytes: configuration.logSegmentBytes),
+            configuration: ReplicaFactory.logConfiguration(
+                segmentBytes: configuration.logSegmentBytes
+            ),
             identity: LogIdentity(cluster: directory.clusterID, node: directory.nodeID),
             opening: isFounded ? .existing : .createIfMissing,
             phaseObserver: phases.map { phases in { phases.observe($0, $1) } }
@@ -92,6 +95,8 @@ final class NodeAssembly {
         ticker = ReplicaTicker(eventLoop: group.next())
         readers = NIOThreadPool(numberOfThreads: max(2, configuration.storeThreads))
         readers.start()
+        remoteReaders = NIOThreadPool(numberOfThreads: ServiceContext.remoteReaderThreads)
+        remoteReaders.start()
     }
 
     /// The members on record when the node starts; none in a new cluster.
@@ -103,6 +108,25 @@ final class NodeAssembly {
             ? directory.adminTokenPath : configuration.adminTokenPath
     }
 
+    /// What makes replicas on these parts. Taken when `peers` is set.
+    func makeFactory() -> ReplicaFactory {
+        ReplicaFactory(
+            configuration: configuration,
+            directory: directory,
+            group: group,
+            clock: clock,
+            log: log,
+            lanes: lanes,
+            checkpointLane: checkpointLane,
+            snapshotLane: snapshotLane,
+            ticker: ticker,
+            peers: peers,
+            phases: phases,
+            recovery: recovery,
+            onFailure: onFailure
+        )
+    }
+
     /// Closes what was opened for a node that does not come to run.
     func abandon() async {
         do {
@@ -112,122 +136,11 @@ final class NodeAssembly {
             snapshotLane.close()
             log.close()
             try await readers.shutdownGracefully()
+            try await remoteReaders.shutdownGracefully()
             try await group.shutdownGracefully()
         } catch {
             logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
         }
         directory.release()
-    }
-
-    /// A record must hold the largest command: a raw message of 4 MiB with its text. Small segments, as
-    /// tests use them, take smaller ones, and what does not fit is refused.
-    static func logConfiguration(segmentBytes: Int) -> LogConfiguration {
-        segmentBytes >= 32 << 20
-            ? LogConfiguration(
-                segmentBytes: segmentBytes,
-                batchBytesMax: 8 << 20,
-                recordBytesMax: 6 << 20
-            )
-            : .small(segmentBytes: segmentBytes)
-    }
-
-    // MARK: Replicas
-
-    /// The system group's replica. `founding` is its membership if this node knows nothing of it yet: of a new
-    /// cluster its first members, of a node that joins one nobody; nil for this node alone.
-    func makeSystem(
-        founding: Configuration? = nil
-    ) throws -> ReplicaHost<SystemMachine> {
-        try makeHost(
-            group: .system,
-            machine: systemMachine,
-            position: 0,
-            founding: founding,
-            limits: limits(groups: 1)
-        )
-    }
-
-    /// The shards' replicas, as many as there are shards. `founding` is a shard's membership if this node knows
-    /// nothing of the shard yet.
-    func makeShards(
-        count: Int,
-        founding: (ShardID) -> Configuration? = { _ in nil }
-    ) throws -> [ReplicaHost<ShardMachine>] {
-        try (0..<count).map { position in
-            let shard = ShardID(UInt16(position))
-            let location = StoreLocation(
-                directory: directory.storePath,
-                name: directory.shardStoreName(shard)
-            )
-            let group = GroupID(shard: shard)
-            try recovery.finishInstallation(of: group, at: location, .shard(shard))
-            let store = try ShardStore(at: location, shard: shard)
-            return try makeHost(
-                group: group,
-                machine: ShardMachine(store: store),
-                position: position,
-                founding: founding(shard),
-                limits: limits(groups: count + 1)
-            )
-        }
-    }
-
-    private func limits(groups: Int) -> DriverLimits {
-        var limits = DriverLimits()
-        limits.proposalsMax = configuration.inFlightPerShardMax
-        limits.payloadBytesMax =
-            Self.logConfiguration(segmentBytes: configuration.logSegmentBytes).recordBytesMax
-        // Four times that at worst, while a follower of every group is there and far behind.
-        limits.retainedBytes = min(
-            limits.retainedBytes,
-            configuration.retainedLogBytes / groups
-        )
-        limits.heldBytesMax = 4 * limits.retainedBytes
-        return limits
-    }
-
-    private func makeHost<Machine: StateMachine>(
-        group id: GroupID,
-        machine: Machine,
-        position: Int,
-        founding: Configuration?,
-        limits: DriverLimits
-    ) throws -> ReplicaHost<Machine> {
-        var settings = RaftConfiguration(
-            id: directory.nodeID,
-            group: id,
-            seed: ServiceContext.randomBytes(8).reduce(0) { $0 << 8 | UInt64($1) }
-        )
-        settings.electionTicks = ReplicaTicker.electionTicks
-        settings.heartbeatTicks = ReplicaTicker.heartbeatTicks
-        // One write of a group at a time: see the module's notes, Writes of one group.
-        settings.asyncStorageWrites = false
-        let host = try ReplicaHost(
-            settings: settings,
-            limits: limits,
-            recovered: try recovery.start(
-                of: id,
-                applied: machine.applied,
-                membership: machine.file?.membership ?? [],
-                founding: founding ?? Configuration(voters: [directory.nodeID])
-            ),
-            machine: machine,
-            environment: ReplicaHost<Machine>.Environment(
-                eventLoop: group.next(),
-                clock: clock,
-                log: log,
-                storeLane: lanes[position % lanes.count],
-                checkpointLane: checkpointLane,
-                snapshotLane: snapshotLane,
-                peers: peers,
-                checkpointEntries: configuration.checkpointEntries,
-                checkpointMilliseconds: configuration.checkpointMilliseconds,
-                phases: phases,
-                onFailure: onFailure
-            ),
-            onLeadership: { _ in }
-        )
-        ticker.add(host)
-        return host
     }
 }

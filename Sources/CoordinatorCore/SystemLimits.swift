@@ -16,6 +16,8 @@ public enum SystemLimits {
     public static let replicasMax = 7
     /// Replicas a shard gets where there are enough nodes: survives the loss of one.
     public static let replicasTarget = 3
+    /// Voters of the system group: survives the loss of two.
+    public static let systemVotersMax = 5
     /// Entries of the directory: about 400 bytes each, 40 MB.
     public static let principalsMax = 100_000
     /// Staff that may own cases, present and removed: a removed one keeps a row, so that its return

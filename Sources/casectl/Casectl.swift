@@ -28,7 +28,7 @@ struct Casectl: AsyncParsableCommand {
         subcommands: [
             CaseCommand.self, IntakeCommand.self, WatchCommand.self, AgentCommand.self,
             RequesterCommand.self, TeamCommand.self, QueueCommand.self, TokenCommand.self,
-            SettingsCommand.self, ClusterCommand.self, TLSCommand.self,
+            SettingsCommand.self, ClusterCommand.self, NodeCommand.self, TLSCommand.self,
         ]
     )
 }

@@ -19,6 +19,8 @@ struct NodeFlags: ParsableArguments {
     @Option(help: NodeFlags.help("shards")) var shards: String?
     @Option(help: NodeFlags.help("node-id")) var nodeId: String?
     @Option(help: NodeFlags.help("initial-members")) var initialMembers: String?
+    @Option(help: NodeFlags.help("join")) var join: String?
+    @Option(help: NodeFlags.help("cluster-id")) var clusterId: String?
     @Option(help: NodeFlags.help("cluster-token")) var clusterToken: String?
     @Option(help: NodeFlags.help("peer-listen-host")) var peerListenHost: String?
     @Option(help: NodeFlags.help("peer-listen-port")) var peerListenPort: String?
@@ -50,6 +52,8 @@ struct NodeFlags: ParsableArguments {
         values["shards"] = shards
         values["node-id"] = nodeId
         values["initial-members"] = initialMembers
+        values["join"] = join
+        values["cluster-id"] = clusterId
         values["cluster-token"] = clusterToken
         values["peer-listen-host"] = peerListenHost
         values["peer-listen-port"] = peerListenPort

@@ -24,7 +24,9 @@ import Testing
         "store-threads": "64",
         "loop-threads": "64", "log-level": "trace", "phase-report": "phases", "node-id": "2",
         "initial-members": "1=10.0.0.1:7500,2=10.0.0.2:7500,3=case3.example.com:7500",
-        "cluster-token": "north-1", "peer-listen-host": "0.0.0.0", "peer-listen-port": "7500",
+        "join": "1=10.0.0.1:7500,2=10.0.0.2:7500",
+        "cluster-id": "000102030405060708090a0b0c0d0e0f", "cluster-token": "north-1",
+        "peer-listen-host": "0.0.0.0", "peer-listen-port": "7500",
         "advertise": "case2.example.com:7400", "peer-certificate": "p.pem", "peer-key": "p.key",
         "peer-roots": "ca.pem", "admin-token-file": "first.token",
     ]
@@ -59,7 +61,8 @@ import Testing
         ("initial-members", "1=a:1,2=b:2"), ("initial-members", "1=a:1,1=b:2,3=c:3"),
         ("initial-members", "1=a:1,2=a:1,3=c:3"), ("initial-members", "0=a:1"),
         ("initial-members", "1=a"), ("initial-members", "1"), ("cluster-token", "North"),
-        ("cluster-token", ""), ("cluster-token", "-a"), ("advertise", "here"),
+        ("join", "1=a"), ("join", "1=a:1,1=b:1"), ("cluster-id", "00"), ("cluster-token", ""),
+        ("cluster-token", "-a"), ("advertise", "here"),
     ])
     func anErrorNamesOptionAndSource(option: String, value: String) throws {
         let error = #expect(throws: ConfigurationError.self) {

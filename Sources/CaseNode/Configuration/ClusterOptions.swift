@@ -1,3 +1,5 @@
+import ClusterPrimitives
+import CoordinatorCore
 import RPC
 
 extension NodeOption {
@@ -26,6 +28,35 @@ extension NodeOption {
             }
         ),
         NodeOption(
+            name: "join",
+            unit: "ID=HOST:PORT,...",
+            help:
+                "members of a running cluster to join and this node itself, each with the address at "
+                + "which the others reach it, as `casectl node join` prints it; counts on the first start",
+            render: { InitialMembers.render($0.join) },
+            apply: { configuration, value in
+                do throws(InitialMembers.Fault) {
+                    configuration.join = try InitialMembers.list(value)
+                    return nil
+                } catch {
+                    return error.reason
+                }
+            }
+        ),
+        NodeOption(
+            name: "cluster-id",
+            unit: "32 digits",
+            help: "the cluster to join, as `casectl cluster status` shows it; goes with --join",
+            render: { $0.clusterID },
+            apply: { configuration, value in
+                guard value.isEmpty || Hex.decode(value)?.count == ClusterFounding.idBytes else {
+                    return "takes \(2 * ClusterFounding.idBytes) hexadecimal digits"
+                }
+                configuration.clusterID = value
+                return nil
+            }
+        ),
+        NodeOption(
             name: "cluster-token",
             unit: "name",
             help: "tells clusters apart; stands in the nodes' certificates as node-ID.NAME",
@@ -49,7 +80,8 @@ extension NodeOption {
             "port",
             \.peerListenPort,
             0...65_535,
-            "the port that other nodes reach it at; 0: the one of initial-members"
+            "the port that other nodes reach it at; 0: the one that initial-members or join names, "
+                + "for a node alone a free one, kept from then on"
         ),
         NodeOption(
             name: "advertise",

@@ -26,8 +26,17 @@ enum InitialMembers {
         let reason: String
     }
 
-    /// By id, ascending, however they were written.
+    /// Founders, by id, ascending, however they were written.
     static func parse(_ text: String) throws(Fault) -> [InitialMember] {
+        let members = try list(text)
+        guard counts.contains(members.count) else {
+            throw Fault(reason: "names \(members.count) nodes; one, three or five found a cluster")
+        }
+        return members
+    }
+
+    /// By id, ascending, however they were written.
+    static func list(_ text: String) throws(Fault) -> [InitialMember] {
         var members: [InitialMember] = []
         for part in text.split(separator: ",") {
             let sides = part.split(separator: "=", maxSplits: 1)
@@ -35,9 +44,6 @@ enum InitialMembers {
                 let target = RPCTarget(String(sides[1]))
             else { throw Fault(reason: "'\(part)' is not ID=HOST:PORT") }
             members.append(InitialMember(id: NodeID(id), peerAddress: target.description))
-        }
-        guard counts.contains(members.count) else {
-            throw Fault(reason: "names \(members.count) nodes; one, three or five found a cluster")
         }
         guard Set(members.map(\.id)).count == members.count else {
             throw Fault(reason: "names a node twice")

@@ -28,10 +28,27 @@ extension NodeConfiguration {
         if hasPeerTLS, let missing = files.first(where: { $0.1.isEmpty }) {
             throw fault(missing.0, "peer certificate, key and roots go together")
         }
-        guard !initialMembers.isEmpty else { return }
-        guard nodeID > 0 else { throw fault("node-id", "goes with --initial-members") }
+        let (option, members) =
+            join.isEmpty ? ("initial-members", initialMembers) : ("join", join)
+        guard join.isEmpty == clusterID.isEmpty else {
+            throw fault(join.isEmpty ? "join" : "cluster-id", "--join and --cluster-id go together")
+        }
+        if members.isEmpty, plaintext, !Self.isLoopback(peerHostAlone) {
+            throw fault("plaintext", "is for loopback addresses alone; \(peerHostAlone) needs TLS")
+        }
+        guard !members.isEmpty else { return }
+        guard join.isEmpty || initialMembers.isEmpty else {
+            throw fault(
+                "join",
+                "contradicts --initial-members: a node founds a cluster or joins one"
+            )
+        }
+        guard nodeID > 0 else { throw fault("node-id", "goes with --\(option)") }
         guard let own = ownMember else {
-            throw fault("initial-members", "does not name this node, \(nodeID)")
+            throw fault(option, "does not name this node, \(nodeID)")
+        }
+        guard join.isEmpty || join.count > 1 else {
+            throw fault("join", "names no node of the cluster but this one")
         }
         guard !hasPeerTLS else { return try validateAdvertised() }
         guard plaintext else {
@@ -41,7 +58,7 @@ extension NodeConfiguration {
                     + "or with --plaintext on loopback"
             )
         }
-        let hosts = initialMembers.compactMap { RPCTarget($0.peerAddress)?.host }
+        let hosts = members.compactMap { RPCTarget($0.peerAddress)?.host }
         let reach = hosts + [peerHost(of: own)]
         if let other = reach.first(where: { !Self.isLoopback($0) }) {
             throw fault("plaintext", "is for loopback addresses alone; \(other) needs TLS")
@@ -70,13 +87,23 @@ extension NodeConfiguration {
         !(peerCertificatePath.isEmpty && peerKeyPath.isEmpty && peerRootsPath.isEmpty)
     }
 
-    /// This node in the list of founders.
-    var ownMember: InitialMember? { initialMembers.first { $0.id == NodeID(UInt64(nodeID)) } }
+    /// This node in the list of founders, or of those that it joins.
+    var ownMember: InitialMember? {
+        (initialMembers + join).first { $0.id == NodeID(UInt64(nodeID)) }
+    }
 
     /// What clients are told to connect to.
     var clientAddress: String {
         if !advertise.isEmpty { return advertise }
         return RPCTarget(host: listenHost, port: listenPort).description
+    }
+
+    /// Where an only node listens for others: an address that it can be told to use. Of a node that listens
+    /// everywhere that is the one it advertises, else this machine's own.
+    var peerHostAlone: String {
+        if !peerListenHost.isEmpty { return peerListenHost }
+        guard ["0.0.0.0", "::"].contains(listenHost) else { return listenHost }
+        return RPCTarget(advertise)?.host ?? "127.0.0.1"
     }
 
     /// Where the listener for peers is bound.

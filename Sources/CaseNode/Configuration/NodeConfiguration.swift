@@ -22,6 +22,10 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var nodeID = 0
     /// The nodes that found the cluster together, this one among them; empty: this one alone, without peers.
     public var initialMembers: [InitialMember] = []
+    /// The members of a cluster to join, and this node, each with its peer address; empty: joins nothing.
+    public var join: [InitialMember] = []
+    /// The id of the cluster to join, 32 hexadecimal digits.
+    public var clusterID = ""
     /// Tells clusters apart: nodes and certificates of another name are refused.
     public var clusterToken = "casecluster"
     /// The address that other nodes reach it at; empty: `listenHost`.

@@ -23,13 +23,16 @@ final class CoordinatorHost: Sendable {
     private let context: ServiceContext
     private let node: NodeID
     private let logger: Logger
+    private let calls: PeerCalls?
     private let eventLoop: any EventLoop
     private let state: NIOLoopBoundBox<LoopState>
 
-    init(context: ServiceContext, node: NodeID, logger: Logger) {
+    /// `calls` reach other nodes; nil on one that can have none.
+    init(context: ServiceContext, node: NodeID, calls: PeerCalls?, logger: Logger) {
         self.context = context
         self.node = node
         self.logger = logger
+        self.calls = calls
         eventLoop = context.system.replica.eventLoop
         state = .makeBoxSendingValue(LoopState(), eventLoop: context.system.replica.eventLoop)
     }
@@ -56,6 +59,19 @@ final class CoordinatorHost: Sendable {
 
     /// A shard's due time was set; from the store's thread.
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) {
+        heard(shard, due)
+        // Its own replica tells the coordinator, where its node has one.
+        let (group, system) = (context.shards[Int(shard.rawValue)], context.system)
+        guard let calls, group.isLeader, let leader = system.leader, leader != node,
+            let placement = system.machine.state.placement(of: shard),
+            !system.machine.state.belongs(leader, to: placement)
+        else { return }
+        let time = TimeAmount.milliseconds(PlannerLimits.tellMillisecondsMax)
+        calls.announce(due, of: group.group, to: leader, within: time)
+    }
+
+    /// Another node, or this one, says that a due time was set.
+    func heard(_ shard: ShardID, _ due: Timestamp) {
         eventLoop.execute { [self] in step(.dueAt(shard, due)) }
     }
 

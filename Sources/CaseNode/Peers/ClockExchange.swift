@@ -62,8 +62,10 @@ final class ClockExchange: Sendable {
     }
 
     private func judge() {
-        // Every member votes in every group.
-        let voters = context.system.machine.state.activeMembers.map(\.id)
+        // All that take part: most of them vote in most groups. A node alone has nobody to compare with.
+        let members = context.system.machine.state
+        let voters = members.nodesForReplicas.filter { members.hasTakenPart($0) }
+        guard voters.count > 1 else { return }
         let verdict = watch.verdict(own: context.node, voters: voters)
         switch verdict {
         // Time runs no further ahead than most clocks do.
@@ -77,7 +79,7 @@ final class ClockExchange: Sendable {
         }
         if hasChanged { report(verdict) }
         guard isOff else { return }
-        for shard in context.shards where shard.leader == context.node { shard.replica.handOver() }
+        for shard in context.shards where shard.leader == context.node { shard.local?.handOver() }
         if context.system.leader == context.node { context.system.replica.handOver() }
     }
 

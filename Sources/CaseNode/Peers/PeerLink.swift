@@ -44,25 +44,29 @@ final class PeerLink: Sendable {
     private let handshake: PeerHandshake
     private let eventLoop: any EventLoop
     private let logger: Logger
+    private let onRemoved: @Sendable () -> Void
     private let linkClient: RPCClient
     private let callClient: RPCClient
     private let shared = Mutex(Shared())
     private let state: NIOLoopBoundBox<LoopState>
 
-    /// `target` has the name that the peer's certificate must have.
+    /// `target` has the name that the peer's certificate must have; `onRemoved` is called whenever the peer says
+    /// that this node is a member no more.
     init(
         to peer: NodeID,
         target: RPCTarget,
         handshake: PeerHandshake,
         tls: TLSContext?,
         eventLoop: any EventLoop,
-        logger: Logger
+        logger: Logger,
+        onRemoved: @escaping @Sendable () -> Void
     ) {
         self.peer = peer
         address = target.description
         self.handshake = handshake
         self.eventLoop = eventLoop
         self.logger = logger
+        self.onRemoved = onRemoved
         var configuration = RPCClient.Configuration(targets: [target], tls: tls)
         configuration.http2 = PeerLimits.http2
         configuration.rpc = PeerLimits.rpc
@@ -157,7 +161,9 @@ final class PeerLink: Sendable {
         switch inbound {
         case .message(let bytes): greet(bytes, attempt)
         case .end: fail("the peer ended the link", attempt)
-        case .failed(let status): fail("\(status)", attempt)
+        case .failed(let status):
+            if status.code == PeerService.removedCode { onRemoved() }
+            fail("\(status)", attempt)
         }
     }
 

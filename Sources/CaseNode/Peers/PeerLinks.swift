@@ -12,6 +12,8 @@ final class PeerLinks: PeerTransport {
     private struct State {
         var links: [NodeID: PeerLink] = [:]
         var isStopped = false
+        var isRemoved = false
+        var onRemoved: (@Sendable () -> Void)?
     }
 
     let handshake: PeerHandshake
@@ -59,7 +61,7 @@ final class PeerLinks: PeerTransport {
                     tls: tls,
                     eventLoop: group.next(),
                     logger: logger
-                )
+                ) { [weak self] in self?.removed() }
                 state.links[node] = link
                 started.append(link)
             }
@@ -67,6 +69,28 @@ final class PeerLinks: PeerTransport {
         }
         for link in started { link.start() }
         for link in ended { Task { await link.stop() } }
+    }
+
+    /// Calls `action` once, when another node has said that this one is a member no more.
+    func whenRemoved(_ action: @escaping @Sendable () -> Void) {
+        let isRemoved = state.withLock { state in
+            if !state.isRemoved { state.onRemoved = action }
+            return state.isRemoved
+        }
+        if isRemoved { action() }
+    }
+
+    /// Another node has said that this one is a member no more.
+    var isRemoved: Bool { state.withLock { $0.isRemoved } }
+
+    /// This node is a member no more.
+    func removed() {
+        let action = state.withLock { state in
+            defer { state.onRemoved = nil }
+            state.isRemoved = true
+            return state.onRemoved
+        }
+        action?()
     }
 
     private func target(_ node: NodeID, _ address: String) -> RPCTarget? {

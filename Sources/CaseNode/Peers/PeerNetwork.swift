@@ -17,39 +17,32 @@ final class PeerNetwork: Sendable {
     let receivers: ReceiverTable
     let routes: RouteService
     private let node: NodeID
-    private let founders: [NodeID: String]
+    private let addresses: PeerAddresses
     private let listening: RPCServer.Configuration
     private let service: PeerService
     private let group: MultiThreadedEventLoopGroup
     private let server = Mutex<RPCServer?>(nil)
     private let mapVersion = Mutex<UInt64>(0)
 
-    /// - Returns: nil for a node that is a whole cluster by itself.
+    /// - Returns: nil for a node that is a whole cluster by itself and can't speak to others.
     /// - Throws: naming the option, where a certificate or an address is missing or of no use.
     static func make(_ parts: NodeAssembly) throws -> PeerNetwork? {
         let configuration = parts.configuration
-        let known = parts.knownMembers
-        var addresses: [NodeID: String] = [:]
-        for member in configuration.initialMembers { addresses[member.id] = member.peerAddress }
-        if known.count > 1 {
-            for member in known { addresses[member.id] = member.peerAddress }
+        let protection = try PeerCertificates.find(configuration, parts.directory)
+        let addresses = try PeerAddresses(parts)
+        guard let protection else {
+            guard addresses.isAlone else {
+                throw ConfigurationError(
+                    option: "peer-certificate",
+                    reason: "this node has peers, which it may only speak to with a certificate"
+                )
+            }
+            return nil
         }
-        guard !addresses.isEmpty else { return nil }
-        guard let own = addresses[parts.directory.nodeID], let target = RPCTarget(own) else {
-            throw ConfigurationError(option: "initial-members", reason: "does not name this node")
-        }
-        guard configuration.hasPeerTLS || configuration.plaintext else {
-            throw ConfigurationError(
-                option: "peer-certificate",
-                reason: "this node has peers, which it may only speak to with a certificate"
-            )
-        }
-        let member = InitialMember(id: parts.directory.nodeID, peerAddress: own)
-        let port = configuration.peerListenPort > 0 ? configuration.peerListenPort : target.port
-        let tls = try Self.contexts(configuration)
+        let tls = try contexts(protection)
         var listening = RPCServer.Configuration(
-            host: configuration.peerHost(of: member),
-            port: port,
+            host: addresses.listenHost,
+            port: addresses.listenPort,
             tls: tls?.server
         )
         listening.http2 = PeerLimits.http2
@@ -58,12 +51,11 @@ final class PeerNetwork: Sendable {
     }
 
     private static func contexts(
-        _ configuration: NodeConfiguration
+        _ protection: PeerCertificates.Protection
     ) throws -> (server: TLSContext, client: TLSContext)? {
-        guard configuration.hasPeerTLS else { return nil }
-        let certificate = PEMSource.file(configuration.peerCertificatePath)
-        let key = PEMSource.file(configuration.peerKeyPath)
-        let roots = PEMSource.file(configuration.peerRootsPath)
+        guard case .certificates(let certificate, let key, let roots) = protection else {
+            return nil
+        }
         return (
             try TLSContext(
                 .server(
@@ -79,12 +71,12 @@ final class PeerNetwork: Sendable {
 
     private init(
         _ parts: NodeAssembly,
-        _ founders: [NodeID: String],
+        _ addresses: PeerAddresses,
         _ listening: RPCServer.Configuration,
         _ tls: TLSContext?
     ) {
         node = parts.directory.nodeID
-        self.founders = founders
+        self.addresses = addresses
         self.listening = listening
         group = parts.group
         let handshake = PeerHandshake(
@@ -110,7 +102,10 @@ final class PeerNetwork: Sendable {
                 files: parts.readers
             ),
             logger: parts.logger,
-            knows: { [weak links] in links?.knows($0) ?? false }
+            knows: { [weak links] in links?.knows($0) ?? false },
+            isRemoved: { [system = parts.systemMachine] in
+                system.state.member($0)?.isActive == false
+            }
         )
         self.links = links
         self.receivers = receivers
@@ -118,14 +113,45 @@ final class PeerNetwork: Sendable {
         parts.peers = links
     }
 
+    /// Lets others ask for this node's groups.
+    func serve(_ context: ServiceContext) {
+        for shard in context.shards { routes.add(shard, shard.group) }
+        routes.add(context.system, .system)
+        routes.answer { [weak context] shard, question, reply in
+            guard let context else { return reply(.failure(.stopping)) }
+            context.answer(question, of: shard, reply: reply)
+        }
+    }
+
     /// Listens for others, and goes looking for them.
     func start() async throws {
         var router = RPCRouter()
         service.register(in: &router)
         routes.register(in: &router)
-        let started = try await RPCServer.start(listening, router: router, group: group)
+        let started = try await listen(router)
         server.withLock { $0 = started }
-        links.update(founders)
+        links.update(addresses.others)
+    }
+
+    private func listen(_ router: RPCRouter) async throws -> RPCServer {
+        do {
+            return try await RPCServer.start(listening, router: router, group: group)
+        } catch {
+            // Nobody has been told where an only node listens: another port is as good.
+            guard addresses.mayTakeAnotherPort else { throw error }
+            var listening = listening
+            listening.port = 0
+            return try await RPCServer.start(listening, router: router, group: group)
+        }
+    }
+
+    /// Where other nodes reach this one. Known once it has started.
+    var ownAddress: String {
+        addresses.own
+            ?? RPCTarget(
+                host: addresses.listenHost,
+                port: server.withLock { $0?.port } ?? listening.port
+            ).description
     }
 
     /// Before this node takes part in anything: a founder without data asks another one whether it had some.
@@ -136,6 +162,7 @@ final class PeerNetwork: Sendable {
         let time = TimeAmount.milliseconds(Self.registrationMilliseconds)
         // Alone in the list there is nobody to ask, and nobody who could have been told anything.
         while !links.peers.isEmpty {
+            guard !links.isRemoved else { throw NodeRemoved(node: node) }
             var answers = 0
             for peer in links.peers {
                 let knows = await withCheckedContinuation { continuation in
@@ -170,16 +197,18 @@ final class PeerNetwork: Sendable {
         var addresses: [NodeID: String] = [:]
         for member in state.activeMembers { addresses[member.id] = member.peerAddress }
         links.update(addresses)
+        if state.member(node)?.isActive == false { links.removed() }
     }
 
-    /// Tells the cluster where clients reach this node, until it knows.
+    /// Tells the cluster where clients reach this node, and an only node where others would, until it knows.
     func register(_ context: ServiceContext, clientAddress: String) -> Task<Void, Never> {
-        let node = node
+        let (node, isAlone, own) = (node, addresses.isAlone, ownAddress)
         return Task {
             while !Task.isCancelled {
                 guard let known = context.system.machine.state.member(node)?.member else { return }
                 var wanted = known
                 wanted.clientAddress = clientAddress
+                if isAlone { wanted.peerAddress = own }
                 wanted.versionKnown = SystemLimits.clusterVersionKnown
                 guard wanted != known else { return }
                 let command = StampedSystemCommand(at: .zero, command: .updateMember(wanted))

@@ -17,23 +17,26 @@ final class PeerService: Sendable {
     private let receivers: ReceiverTable
     private let snapshots: SnapshotIntake
     private let knows: @Sendable (NodeID) -> Bool
+    private let isRemoved: @Sendable (NodeID) -> Bool
     private let logger: Logger
     /// Messages that were no replica's business here, ever.
     private let strays = Atomic<UInt64>(0)
 
-    /// `knows` says whether a node may speak to this one.
+    /// `knows` says whether a node may speak to this one, `isRemoved` whether it once might.
     init(
         handshake: PeerHandshake,
         receivers: ReceiverTable,
         snapshots: SnapshotIntake,
         logger: Logger,
-        knows: @escaping @Sendable (NodeID) -> Bool
+        knows: @escaping @Sendable (NodeID) -> Bool,
+        isRemoved: @escaping @Sendable (NodeID) -> Bool = { _ in false }
     ) {
         self.handshake = handshake
         self.receivers = receivers
         self.snapshots = snapshots
         self.logger = logger
         self.knows = knows
+        self.isRemoved = isRemoved
     }
 
     func register(in router: inout RPCRouter) {
@@ -44,11 +47,20 @@ final class PeerService: Sendable {
     /// Checks a caller, also of this service's unary methods.
     func check(_ hello: PBPeerHello, _ context: RPCContext) throws(RPCStatus) -> NodeID {
         let from = try handshake.check(caller: hello, context.peer)
-        guard knows(from) else {
-            throw RPCStatus(.permissionDenied, "node \(from) is no member of this cluster")
-        }
+        try requireMember(from)
         return from
     }
+
+    private func requireMember(_ node: NodeID) throws(RPCStatus) {
+        guard !knows(node) else { return }
+        guard !isRemoved(node) else {
+            throw RPCStatus(Self.removedCode, "node \(node) was removed from this cluster")
+        }
+        throw RPCStatus(.permissionDenied, "node \(node) is no member of this cluster")
+    }
+
+    /// What tells a node that it was a member and never will be again.
+    static let removedCode = RPCStatusCode.notFound
 
     /// What came and was for nobody here, ever: of unknown groups, forged or of kinds that don't travel so.
     var strayMessages: UInt64 { strays.load(ordering: .relaxed) }
@@ -85,6 +97,7 @@ final class PeerService: Sendable {
     }
 
     private func deliver(_ bytes: [UInt8], from: NodeID) throws(RPCStatus) {
+        try requireMember(from)
         let frame = try MessageCoding.decode(PBPeerFrame.self, bytes)
         let items: [PeerBatch.Item]
         do {

@@ -13,6 +13,9 @@ final class ReceiverTable: Sendable {
         }
     }
 
+    /// A replica is no more.
+    func remove(_ group: GroupID) { receivers.withLock { $0[group] = nil } }
+
     /// Nil for a group that this node has no replica of (yet): the message is dropped.
     func receiver(of group: GroupID) -> (any ReplicaReceiver)? {
         receivers.withLock { $0[group] }

@@ -26,9 +26,18 @@ final class LogWriter: @unchecked Sendable {
     struct Job: Sendable {
         var write: ReplicaWrite?
         var compact: (group: GroupID, through: LogIndex)?
+        /// A group that the log forgets, behind everything that was written of it.
+        var remove: GroupID?
         /// The membership that the group of `write` begins with.
         var founding: Configuration?
         var reply: (@Sendable (StorageReceipt) -> Void)?
+        /// Hears of a removal that is durable.
+        var removed: (@Sendable () -> Void)?
+
+        /// Somebody waits for it to be durable.
+        var isAwaited: Bool { reply != nil || removed != nil }
+        /// The group whose order it has to keep.
+        var group: GroupID? { write?.group ?? remove }
     }
 
     private struct Queue {
@@ -114,6 +123,15 @@ final class LogWriter: @unchecked Sendable {
         return try result.get()
     }
 
+    /// Has the log forget a group, durably, before it returns. For recovery; not on an event loop.
+    /// - Throws: where the disk has no room even for that.
+    func forget(_ group: GroupID) throws {
+        let isDone = Mutex(false)
+        submit(Job(remove: group) { isDone.withLock { $0 = true } })
+        let done = lane.perform { isDone.withLock { $0 } }
+        guard done == true else { throw LogError.diskFull(file: "log") }
+    }
+
     /// Writes what was given, marks the end, closes the file. Nothing is taken after it.
     func close() {
         lane.submit { [self] in
@@ -163,8 +181,8 @@ final class LogWriter: @unchecked Sendable {
         write {
             for job in jobs { try append(job) }
             // What nobody waits for need not be synced now.
-            if unsynced.contains(where: { $0.reply != nil }) || !stalled.isEmpty { try sync() }
-            if unsynced.allSatisfy({ $0.reply == nil }) { unsynced = [] }
+            if unsynced.contains(where: \.isAwaited) || !stalled.isEmpty { try sync() }
+            if !unsynced.contains(where: \.isAwaited) { unsynced = [] }
             setFull(!stalled.isEmpty)
         }
     }
@@ -172,8 +190,8 @@ final class LogWriter: @unchecked Sendable {
     /// Puts a job into the open batch, or behind what waits for room. A compaction overtakes its group's
     /// entries: it is about older ones, and it is what makes room.
     private func append(_ job: Job) throws(LogError) {
-        let waits = stalled.contains { $0.write?.group == job.write?.group }
-        guard job.write == nil || !waits else { return stalled.append(job) }
+        let waits = job.group != nil && stalled.contains { $0.group == job.group }
+        guard !waits else { return stalled.append(job) }
         do {
             try log.append(records(of: job))
             unsynced.append(job)
@@ -190,6 +208,7 @@ final class LogWriter: @unchecked Sendable {
         unsynced = []
         // A replica has one write under way at a time, so its group's one receipt is that write's.
         for job in jobs {
+            job.removed?()
             guard let reply = job.reply, let group = job.write?.group else { continue }
             guard let receipt = byGroup[group] else {
                 preconditionFailure("a group that was written to gets a receipt")
@@ -215,6 +234,7 @@ final class LogWriter: @unchecked Sendable {
             // Behind the entries: its commit index may not pass the last one.
             if let state = write.hardState { records.append(.hardState(write.group, state)) }
         }
+        if let group = job.remove { records.append(.removeGroup(group)) }
         if let compact = job.compact {
             records.append(.compact(compact.group, through: compact.through))
         }

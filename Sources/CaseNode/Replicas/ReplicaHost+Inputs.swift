@@ -57,6 +57,10 @@ extension ReplicaHost {
     /// Ends what waits; nothing is proposed after.
     func stop() { submit(.stop) }
 
+    /// Ends it for good, because the node has no part in the group any more. After the reply, on the loop,
+    /// nothing more is given to log, store or peers.
+    func retire(_ reply: @escaping @Sendable () -> Void) { submit(.retire(reply)) }
+
     // MARK: From the ports
 
     /// The log has made a write durable.

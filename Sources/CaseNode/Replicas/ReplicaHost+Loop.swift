@@ -21,10 +21,14 @@ extension ReplicaHost {
         }
         // The box must not hold a second reference while the state changes: arrays would be copied.
         state.value = nil
-        for input in inputs { take(input, &loopState) }
-        loopState.driver.flush()
-        updateLeadership(&loopState)
-        startCheckpointIfDue(&loopState)
+        for input in inputs {
+            if loopState.isRetired { pass(input, loopState) } else { take(input, &loopState) }
+        }
+        if !loopState.isRetired {
+            loopState.driver.flush()
+            updateLeadership(&loopState)
+            startCheckpointIfDue(&loopState)
+        }
         state.value = loopState
     }
 
@@ -54,7 +58,24 @@ extension ReplicaHost {
         case .handOver: state.driver.handOver()
         case .tick: tick(&state)
         case .status(let reply): reply(state.driver.status)
+        case .retire(let reply):
+            stop(&state)
+            state.isRetired = true
+            leadershipCell.withLock { $0 = Leadership(term: $0.term, leader: nil, isReady: false) }
+            reply()
         case .stop: stop(&state)
+        }
+    }
+
+    /// What a replica that is no more says: ask somebody else. Surely not proposed.
+    private func pass(_ input: Input, _ state: LoopState) {
+        switch input {
+        case .request(let request): request.fail(.notLeader(leader: nil))
+        case .whenApplied(_, let reply), .transfer(_, let reply): reply(.notLeader(leader: nil))
+        case .snapshotReceived(_, let reply): reply(false)
+        case .status(let reply): reply(state.driver.status)
+        case .retire(let reply): reply()
+        default: break
         }
     }
 

@@ -83,6 +83,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         case handOver
         case tick
         case status(@Sendable (RaftStatus) -> Void)
+        case retire(@Sendable () -> Void)
         case stop
     }
 
@@ -104,6 +105,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var lastStamp: Timestamp
         var isReady = false
         var isStopped = false
+        /// The node has no part in the group any more: nothing is written, sent or applied.
+        var isRetired = false
         var sinceCheckpoint: UInt64
         var bytesSinceCheckpoint = 0
         var ticksSinceCheckpoint: Int64 = 0

@@ -19,7 +19,8 @@ final class ReplicaTicker: Sendable {
     static let electionTicks = 16
 
     private struct State {
-        var replicas: [@Sendable () -> Void] = []
+        /// Each says whether its replica is still there.
+        var replicas: [@Sendable () -> Bool] = []
         var task: RepeatedTask?
         var isStopped = false
     }
@@ -39,7 +40,12 @@ final class ReplicaTicker: Sendable {
 
     /// Ticks for a replica from now on.
     func add<Machine: StateMachine>(_ replica: ReplicaHost<Machine>) {
-        state.withLock { $0.replicas.append { [weak replica] in replica?.tick() } }
+        state.withLock {
+            $0.replicas.append { [weak replica] in
+                replica?.tick()
+                return replica != nil
+            }
+        }
     }
 
     /// No tick comes after it, but for one that is under way.
@@ -54,6 +60,8 @@ final class ReplicaTicker: Sendable {
     }
 
     private func tick() {
-        for replica in state.withLock({ $0.replicas }) { replica() }
+        let gone = state.withLock({ $0.replicas }).count { !$0() }
+        guard gone > 0 else { return }
+        state.withLock { $0.replicas.removeAll { !$0() } }
     }
 }

@@ -15,7 +15,7 @@ final class SystemMachine: StateMachine, MachineFile {
     /// Held while the file is replaced.
     private let replacing = Mutex(())
     private let cell: Mutex<Cell>
-    private let listener: Mutex<(@Sendable (SystemState) -> Void)?> = Mutex(nil)
+    private let listeners: Mutex<[@Sendable (SystemState) -> Void]> = Mutex([])
 
     /// Loads all rows.
     init(store: SystemStore) throws {
@@ -36,9 +36,9 @@ final class SystemMachine: StateMachine, MachineFile {
     /// The state as of the last applied command. Any thread; a copy costs a few references.
     var state: SystemState { cell.withLock { $0.state } }
 
-    /// Who hears of every applied batch, on the store's lane.
+    /// Hears of every applied batch from now on, on the store's lane.
     func listen(_ listener: @escaping @Sendable (SystemState) -> Void) {
-        self.listener.withLock { $0 = listener }
+        listeners.withLock { $0.append(listener) }
     }
 
     var applied: SnapshotID { cell.withLock { $0.applied } }
@@ -85,7 +85,7 @@ final class SystemMachine: StateMachine, MachineFile {
         }
         try store.apply(batch)
         cell.withLock { $0 = Cell(state: state, applied: applied) }
-        listener.withLock { $0 }?(state)
+        tellListeners(state)
         return answers
     }
 
@@ -133,6 +133,10 @@ extension SystemMachine {
             cell.withLock { $0 = loaded }
             return loaded.state
         }
-        listener.withLock { $0 }?(state)
+        tellListeners(state)
+    }
+
+    private func tellListeners(_ state: SystemState) {
+        for listener in listeners.withLock({ $0 }) { listener(state) }
     }
 }

@@ -24,38 +24,83 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     /// Commands that wait so, at most.
     static var parkedMax: Int { 4_096 }
 
-    private struct Reads {
+    struct Reads {
         var waiting: [@Sendable (ReplicaFailure?) -> Void] = []
         var isAsking = false
     }
 
-    let replica: ReplicaHost<Machine>
+    let group: GroupID
     let node: NodeID
-    private let peers: any GroupAsking
-    private let reads = Mutex(Reads())
+    let eventLoop: any EventLoop
+    let peers: any GroupAsking
+    /// The nodes that vote in the group, as far as this one knows.
+    private let voters: @Sendable () -> [NodeID]
+    private let held: Mutex<ReplicaHost<Machine>?>
+    private let guesses = Mutex(LeaderGuess())
+    let reads = Mutex(Reads())
     private let parked = Atomic(0)
 
+    /// `replica` is this node's own, if it has one now.
     init(
-        replica: ReplicaHost<Machine>,
+        _ group: GroupID,
+        replica: ReplicaHost<Machine>?,
         node: NodeID,
-        peers: any GroupAsking
+        eventLoop: any EventLoop,
+        peers: any GroupAsking,
+        voters: @escaping @Sendable () -> [NodeID]
     ) {
-        self.replica = replica
+        self.group = group
         self.node = node
+        self.eventLoop = eventLoop
         self.peers = peers
+        self.voters = voters
+        held = Mutex(replica)
     }
 
-    var group: GroupID { replica.group }
+    /// This node's replica; nil while it has none.
+    var local: ReplicaHost<Machine>? { held.withLock { $0 } }
 
-    var machine: Machine { replica.machine }
+    /// The node has a replica from now on.
+    func open(_ replica: ReplicaHost<Machine>) { held.withLock { $0 = replica } }
+
+    /// The node has none any more.
+    /// - Returns: the one that it had.
+    func close() -> ReplicaHost<Machine>? {
+        held.withLock { replica in
+            defer { replica = nil }
+            return replica
+        }
+    }
 
     /// Who leads, as far as this node knows.
-    var leader: NodeID? { replica.leadership.leader }
+    var leader: NodeID? {
+        guard let local else { return guesses.withLock { $0.leader } }
+        return local.leadership.leader
+    }
 
     /// This node leads the group and may answer for it.
     var isLeader: Bool {
-        let leadership = replica.leadership
+        guard let leadership = local?.leadership else { return false }
         return leadership.isReady && leadership.leader == node
+    }
+
+    /// Another node to ask, where this one's replica can't say who leads; nil if there is nobody.
+    func stranger() -> NodeID? {
+        let others = voters().filter { $0 != node }
+        return guesses.withLock { $0.next(of: others) }
+    }
+
+    /// Another node's word, or silence, about who leads.
+    func heard(_ leader: NodeID?) { guesses.withLock { $0.heard(leader) } }
+
+    /// This node's replica votes, as far as the node knows: then reads are answered here. One that follows without
+    /// a vote may have to be brought everything first.
+    var readsHere: Bool { local != nil && voters().contains(node) }
+
+    /// Whether this node's replica knows who leads, or is one of those that will: then it is asked first.
+    private var asksItself: Bool {
+        guard let local else { return false }
+        return local.leadership.leader != nil || voters().contains(node)
     }
 
     // MARK: Commands
@@ -83,7 +128,11 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     }
 
     private func begin(_ trip: Trip) {
-        replica.propose(trip.command, by: trip.deadline) { [self] outcome in
+        guard asksItself, let local else {
+            guard let other = stranger() else { return park(trip) }
+            return send(trip, to: other, mayTurn: true)
+        }
+        local.propose(trip.command, by: trip.deadline) { [self] outcome in
             guard case .failure(.notLeader(let leader?)) = outcome, leader != node else {
                 return trip.reply(outcome)
             }
@@ -94,13 +143,18 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     private func send(_ trip: Trip, to leader: NodeID, mayTurn: Bool) {
         let rest = trip.deadline - .now()
         guard rest > .zero else { return trip.reply(.failure(.notLeader(leader: nil))) }
-        let bytes = machine.encode(trip.command, at: .zero)
+        let bytes = Machine.encode(unstamped: trip.command)
         peers.propose(bytes, group: group, at: leader, within: rest) { [self] result in
             switch result {
-            case .success(let answer): arrive(answer, trip.reply)
+            case .success(let answer):
+                heard(leader)
+                arrive(answer, trip.reply)
             case .failure(.notLeader(let hint?)) where mayTurn && hint != leader && hint != node:
+                heard(hint)
                 send(trip, to: hint, mayTurn: false)
-            case .failure(.notLeader): park(trip)
+            case .failure(.notLeader):
+                heard(nil)
+                park(trip)
             case .failure(let failure): trip.reply(.failure(failure))
             }
         }
@@ -116,7 +170,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             parked.subtract(1, ordering: .relaxed)
             return trip.reply(.failure(.notLeader(leader: nil)))
         }
-        replica.eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
+        eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
             parked.subtract(1, ordering: .relaxed)
             begin(trip)
         }
@@ -133,95 +187,40 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             reply(.failure(.outcomeUnknown))
         }
     }
-
-    // MARK: Reads
-
-    /// Lets a linearizable read look at this node's store: on nil.
-    func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
-        replica.read { [self] failure in
-            guard case .notLeader(let leader?) = failure, leader != node else {
-                return reply(failure)
-            }
-            gather(reply)
-        }
-    }
-
-    /// One question for all reads that wait. A read joins only a question that is sent after it came.
-    private func gather(_ reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
-        let (asks, isFull) = reads.withLock { reads -> (Bool, Bool) in
-            guard reads.waiting.count < Self.readsMax else { return (false, true) }
-            reads.waiting.append(reply)
-            defer { reads.isAsking = true }
-            return (!reads.isAsking, false)
-        }
-        if isFull { return reply(.overloaded(inFlight: Self.readsMax, limit: Self.readsMax)) }
-        if asks { ask() }
-    }
-
-    private func ask() {
-        let batch = reads.withLock { reads in
-            defer { reads.waiting = [] }
-            reads.isAsking = !reads.waiting.isEmpty
-            return reads.waiting
-        }
-        guard !batch.isEmpty else { return }
-        question(by: .now() + .milliseconds(Self.readMilliseconds)) { [self] failure in
-            for reply in batch { reply(failure) }
-            ask()
-        }
-    }
-
-    /// Asks whoever leads, again and again while there is nobody to ask.
-    private func question(
-        by deadline: NIODeadline,
-        _ reply: @escaping @Sendable (ReplicaFailure?) -> Void
-    ) {
-        replica.read { [self] failure in
-            guard case .notLeader(let leader?) = failure, leader != node else {
-                return reply(failure)
-            }
-            let time = TimeAmount.milliseconds(Self.readMilliseconds)
-            peers.readIndex(group: group, at: leader, within: time) { [self] result in
-                switch result {
-                case .success(let index): catchUp(to: index, reply)
-                case .failure(.notLeader) where deadline > .now():
-                    replica.eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) {
-                        [self] in
-                        question(by: deadline, reply)
-                    }
-                case .failure(let failure): reply(failure)
-                }
-            }
-        }
-    }
-
-    /// Waits until this node's replica has applied `index`, for a time.
-    private func catchUp(
-        to index: LogIndex,
-        _ reply: @escaping @Sendable (ReplicaFailure?) -> Void
-    ) {
-        let once = AnswerOnce(reply)
-        let timer = replica.eventLoop.scheduleTask(in: .milliseconds(Self.readMilliseconds)) {
-            once.answer(.notLeader(leader: nil))
-        }
-        replica.whenApplied(index) { failure in
-            timer.cancel()
-            once.answer(failure)
-        }
-    }
 }
 
-/// Lets the first of several answers through.
-private final class AnswerOnce: Sendable {
-    private let reply: Mutex<(@Sendable (ReplicaFailure?) -> Void)?>
+/// Who may lead a group that this node has no word of itself.
+private struct LeaderGuess {
+    /// Led when it was last asked.
+    private(set) var leader: NodeID?
+    private var turn = 0
 
-    init(_ reply: @escaping @Sendable (ReplicaFailure?) -> Void) { self.reply = Mutex(reply) }
+    /// Whom to ask: who led last, else one of the others after the other.
+    mutating func next(of others: [NodeID]) -> NodeID? {
+        if let leader, others.contains(leader) { return leader }
+        guard !others.isEmpty else { return nil }
+        turn += 1
+        return others[turn % others.count]
+    }
 
-    func answer(_ failure: ReplicaFailure?) {
-        let reply = reply.withLock { reply in
-            defer { reply = nil }
-            return reply
-        }
-        reply?(failure)
+    mutating func heard(_ leader: NodeID?) { self.leader = leader }
+}
+
+extension GroupRoute where Machine == SystemMachine {
+    /// Every node holds the system group.
+    var replica: ReplicaHost<SystemMachine> {
+        guard let local else { preconditionFailure("a node without a replica of the system group") }
+        return local
+    }
+
+    /// The system group's state machine.
+    var machine: SystemMachine { replica.machine }
+}
+
+extension GroupRoute where Machine == ShardMachine {
+    /// The group's shard.
+    var shard: ShardID {
+        guard let shard = group.shard else { preconditionFailure("\(group) is no shard's") }
+        return shard
     }
 }

@@ -23,6 +23,15 @@ protocol GroupAsking: Sendable {
         within time: TimeAmount,
         reply: @escaping @Sendable (Result<LogIndex, ReplicaFailure>) -> Void
     )
+
+    /// Asks a node that has a replica what stands in its store.
+    func read(
+        _ question: [UInt8],
+        group: GroupID,
+        at node: NodeID,
+        within time: TimeAmount,
+        reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
+    )
 }
 
 /// The result of a command that another node has proposed.
@@ -50,6 +59,16 @@ struct NobodyToAsk: GroupAsking {
         at node: NodeID,
         within time: TimeAmount,
         reply: @escaping @Sendable (Result<LogIndex, ReplicaFailure>) -> Void
+    ) {
+        reply(.failure(.notLeader(leader: nil)))
+    }
+
+    func read(
+        _ question: [UInt8],
+        group: GroupID,
+        at node: NodeID,
+        within time: TimeAmount,
+        reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
     ) {
         reply(.failure(.notLeader(leader: nil)))
     }
@@ -106,6 +125,29 @@ struct PeerCalls: GroupAsking {
         }
     }
 
+    func read(
+        _ question: [UInt8],
+        group: GroupID,
+        at node: NodeID,
+        within time: TimeAmount,
+        reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
+    ) {
+        let request = PBReadRequest.with {
+            $0.hello = links.handshake.hello(to: node)
+            $0.group = group.rawValue
+            $0.question = .init(question)
+        }
+        ask(node, "Read", request, within: time) { (result: Result<PBReadResponse, _>) in
+            switch result {
+            // Nothing happened by asking.
+            case .failure: reply(.failure(.notLeader(leader: nil)))
+            case .success(let response) where response.hasFailure:
+                reply(.failure(ReplicaFailure(response.failure)))
+            case .success(let response): reply(.success([UInt8](response.answer)))
+            }
+        }
+    }
+
     /// Looks at another node; the reply says when, by this node's monotonic clock in milliseconds.
     func look(
         at node: NodeID,
@@ -120,6 +162,30 @@ struct PeerCalls: GroupAsking {
                 reply(response, sentAt, receivedAt)
             } else {
                 reply(nil, sentAt, receivedAt)
+            }
+        }
+    }
+
+    /// Tells another node of a due time. Nobody waits for it.
+    func announce(_ due: Timestamp, of group: GroupID, to node: NodeID, within time: TimeAmount) {
+        let request = PBAnnounceRequest.with {
+            $0.hello = links.handshake.hello(to: node)
+            $0.group = group.rawValue
+            $0.dueAt = due.rawValue
+        }
+        ask(node, "Announce", request, within: time) { (_: Result<PBAnnounceResponse, _>) in }
+    }
+
+    /// What another node leads; nothing where it does not answer.
+    func led(at node: NodeID, within time: TimeAmount) async -> [PBLedGroup] {
+        let request = PBLedRequest.with { $0.hello = links.handshake.hello(to: node) }
+        return await withCheckedContinuation { waiter in
+            ask(node, "Led", request, within: time) { (result: Result<PBLedResponse, _>) in
+                if case .success(let response) = result {
+                    waiter.resume(returning: response.groups)
+                } else {
+                    waiter.resume(returning: [])
+                }
             }
         }
     }

@@ -28,6 +28,9 @@ protocol GroupAnswering: Sendable {
     func answerReadIndex(
         reply: @escaping @Sendable (Result<LogIndex, ReplicaFailure>) -> Void
     )
+
+    /// How the members are, on the group's leader; nil elsewhere.
+    func led() async -> PBLedGroup?
 }
 
 extension GroupRoute: GroupAnswering {
@@ -37,26 +40,31 @@ extension GroupRoute: GroupAnswering {
         reply: @escaping @Sendable (Result<RemoteAnswer, ReplicaFailure>) -> Void
     ) throws(DecodingFault) {
         let command = try Machine.decode(command)
+        guard let local else { return reply(.failure(.notLeader(leader: leader))) }
         let deadline = NIODeadline.now() + time
-        let propose: @Sendable () -> Void = { [self] in
-            replica.propose(command, by: deadline) { [self] outcome in
+        let propose: @Sendable () -> Void = {
+            local.propose(command, by: deadline) { outcome in
                 reply(
                     outcome.map {
-                        RemoteAnswer(bytes: $0.encodedBytes, applied: machine.applied.index)
+                        RemoteAnswer(
+                            bytes: $0.encodedBytes,
+                            applied: local.machine.applied.index
+                        )
                     }
                 )
             }
         }
         // Two clocks agree to some milliseconds at best. One that is too far ahead is refused by the store.
-        let ahead = Machine.notBefore(command).map { ($0 - replica.clock.now()).milliseconds } ?? 0
+        let ahead = Machine.notBefore(command).map { ($0 - local.clock.now()).milliseconds } ?? 0
         guard ahead > 0, .milliseconds(ahead) < time else { return propose() }
-        replica.eventLoop.scheduleTask(in: .milliseconds(ahead)) { propose() }
+        eventLoop.scheduleTask(in: .milliseconds(ahead)) { propose() }
     }
 
     func answerReadIndex(
         reply: @escaping @Sendable (Result<LogIndex, ReplicaFailure>) -> Void
     ) {
-        replica.readIndex(reply)
+        guard let local else { return reply(.failure(.notLeader(leader: leader))) }
+        local.readIndex(reply)
     }
 }
 
@@ -65,10 +73,28 @@ final class RouteService: Sendable {
     private let peers: PeerService
     private let groups = Mutex<[GroupID: any GroupAnswering]>([:])
     private let system: SystemMachine
+    private let reading = Mutex<ShardAnswering?>(nil)
+    private let hearing = Mutex<(@Sendable (ShardID, Timestamp) -> Void)?>(nil)
 
     init(peers: PeerService, system: SystemMachine) {
         self.peers = peers
         self.system = system
+    }
+
+    /// Answers a question to a shard's store.
+    typealias ShardAnswering =
+        @Sendable (
+            _ shard: ShardID,
+            _ question: ShardQuestion,
+            _ reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
+        ) -> Void
+
+    /// Lets stores be asked.
+    func answer(_ reading: @escaping ShardAnswering) { self.reading.withLock { $0 = reading } }
+
+    /// Hears of due times that other nodes announce.
+    func hear(_ listener: @escaping @Sendable (ShardID, Timestamp) -> Void) {
+        hearing.withLock { $0 = listener }
     }
 
     /// Lets a group be asked.
@@ -95,6 +121,34 @@ final class RouteService: Sendable {
             PBLookResponse.self,
             calling: look
         )
+        router.unary(
+            PeerService.path("Read"),
+            PBReadRequest.self,
+            PBReadResponse.self,
+            calling: read
+        )
+        router.unary(
+            PeerService.path("Announce"),
+            PBAnnounceRequest.self,
+            PBAnnounceResponse.self,
+            calling: announce
+        )
+        router.unary(PeerService.path("Led"), PBLedRequest.self, PBLedResponse.self, calling: led)
+    }
+
+    @Sendable
+    private func led(_ request: PBLedRequest, _ reply: MessageReply<PBLedResponse>) {
+        do throws(RPCStatus) {
+            _ = try peers.check(request.hello, reply.context)
+        } catch { return reply.fail(error) }
+        let asked = groups.withLock { $0 }
+        Task {
+            var response = PBLedResponse()
+            for id in asked.keys.sorted() {
+                if let group = await asked[id]?.led() { response.groups.append(group) }
+            }
+            reply.complete(response)
+        }
     }
 
     @Sendable
@@ -144,6 +198,48 @@ final class RouteService: Sendable {
         } catch {
             // A newer program's command: surely not proposed, and this node can't.
             reply.fail(RPCStatus(.failedPrecondition, "command: \(error)"))
+        }
+    }
+
+    @Sendable
+    private func announce(
+        _ request: PBAnnounceRequest,
+        _ reply: MessageReply<PBAnnounceResponse>
+    ) {
+        do throws(RPCStatus) {
+            _ = try peers.check(request.hello, reply.context)
+        } catch { return reply.fail(error) }
+        if let shard = GroupID(rawValue: request.group).shard {
+            hearing.withLock { $0 }?(shard, Timestamp(rawValue: request.dueAt))
+        }
+        reply.complete(PBAnnounceResponse())
+    }
+
+    @Sendable
+    private func read(_ request: PBReadRequest, _ reply: MessageReply<PBReadResponse>) {
+        do throws(RPCStatus) {
+            _ = try peers.check(request.hello, reply.context)
+        } catch { return reply.fail(error) }
+        guard let reading = reading.withLock({ $0 }),
+            let shard = GroupID(rawValue: request.group).shard
+        else {
+            return reply.complete(.with { $0.failure = ReplicaFailure.notLeader(leader: nil).wire })
+        }
+        let question: ShardQuestion
+        do {
+            question = try ShardQuestion(decoding: [UInt8](request.question))
+        } catch {
+            return reply.fail(RPCStatus(.invalidArgument, "question: \(error)"))
+        }
+        reading(shard, question) { result in
+            reply.complete(
+                PBReadResponse.with {
+                    switch result {
+                    case .success(let answer): $0.answer = .init(answer)
+                    case .failure(let failure): $0.failure = failure.wire
+                    }
+                }
+            )
         }
     }
 

@@ -8,6 +8,9 @@ protocol RoutedMachine: StateMachine where Answer: BinaryCodable {
     /// Reads what `encode` wrote, without its stamp.
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> Command
 
+    /// What `decode` reads.
+    static func encode(unstamped command: Command) -> [UInt8]
+
     /// The time that a command speaks of, by its sender's clock: stamped earlier, it would be refused. Nil for one
     /// that speaks of none.
     static func notBefore(_ command: Command) -> Timestamp?
@@ -16,6 +19,10 @@ protocol RoutedMachine: StateMachine where Answer: BinaryCodable {
 extension ShardMachine: RoutedMachine {
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> ShardCommand {
         try StampedShardCommand(decoding: bytes).command
+    }
+
+    static func encode(unstamped command: ShardCommand) -> [UInt8] {
+        StampedShardCommand(at: .zero, command: command).encodedBytes
     }
 
     /// The coordinator's clock may be ahead of the shard's leader's: a sweep then waits for that to come as far.
@@ -28,6 +35,12 @@ extension ShardMachine: RoutedMachine {
 extension SystemMachine: RoutedMachine {
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> StampedSystemCommand {
         try StampedSystemCommand(decoding: bytes)
+    }
+
+    static func encode(unstamped command: StampedSystemCommand) -> [UInt8] {
+        var command = command
+        command.at = .zero
+        return command.encodedBytes
     }
 
     static func notBefore(_ command: StampedSystemCommand) -> Timestamp? { nil }

@@ -196,7 +196,7 @@ struct CasesService: Sendable {
     private func reading<Response: Sendable>(
         _ caseID: String,
         _ reply: MessageReply<Response>,
-        _ body: @escaping @Sendable (ShardReader, CaseRecord, Actor) throws -> Response
+        _ body: @escaping @Sendable (any ShardReading, CaseRecord, Actor) throws -> Response
     ) {
         context.answering(reply) { actor throws(WireError) in
             try Self.requireReader(actor)

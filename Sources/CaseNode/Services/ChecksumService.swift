@@ -34,13 +34,14 @@ struct ChecksumService: Sendable {
             let chosen =
                 request.shards.isEmpty
                 ? context.shards : request.shards.map { context.shards[Int($0)] }
-            compute(chosen, reply)
+            // Those that this node holds.
+            compute(chosen.compactMap { $0.local?.machine }, reply)
         }
     }
 
     /// On a reader thread, one shard after the other: every row is read.
     private func compute(
-        _ shards: [GroupRoute<ShardMachine>],
+        _ shards: [ShardMachine],
         _ reply: MessageReply<PBChecksumsResponse>
     ) {
         context.readers.submit { [context] state in
@@ -52,12 +53,12 @@ struct ChecksumService: Sendable {
                     var digest: SHA256Digest
                     var tries = 0
                     repeat {
-                        applied = shard.machine.applied.index
-                        digest = try shard.machine.store.replicaChecksum()
+                        applied = shard.applied.index
+                        digest = try shard.store.replicaChecksum()
                         tries += 1
-                    } while shard.machine.applied.index != applied && tries < Self.triesMax
+                    } while shard.applied.index != applied && tries < Self.triesMax
                     return PBShardChecksum.with {
-                        $0.shard = UInt32(shard.machine.shard.rawValue)
+                        $0.shard = UInt32(shard.shard.rawValue)
                         $0.appliedIndex = applied.rawValue
                         $0.checksum = .init(digest.bytes)
                     }

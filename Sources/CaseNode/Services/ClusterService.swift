@@ -18,6 +18,8 @@ struct ClusterService: Sendable {
     let node: NodeID
     let log: LogWriter
     let startedAt: Int64
+    /// Asks other nodes; nil on one that can have none.
+    let calls: PeerCalls?
 
     func register(in router: inout RPCRouter) {
         router.unary(path("Status"), PBStatusRequest.self, PBStatusResponse.self, calling: status)
@@ -35,6 +37,7 @@ struct ClusterService: Sendable {
         )
         router.unary(path("Nights"), PBNightsRequest.self, PBNightsResponse.self, calling: nights)
         ChecksumService(context: context).register(in: &router)
+        NodesService(context: context, calls: calls).register(in: &router)
     }
 
     private func path(_ method: String) -> String { "/\(Self.name)/\(method)" }
@@ -73,11 +76,15 @@ struct ClusterService: Sendable {
             gather.take(group)
         }
         for shard in context.shards {
-            shard.replica.status { status in
+            guard let replica = shard.local else {
+                gather.take(PBGroupStatus(elsewhere: shard, in: system.machine.state))
+                continue
+            }
+            replica.status { status in
                 var group = PBGroupStatus(status)
-                let state = shard.machine.store.state
+                let state = replica.machine.store.state
                 group.time = max(state.shardTime, now).rawValue
-                group.checkpointIndex = shard.replica.checkpointIndex.rawValue
+                group.checkpointIndex = replica.checkpointIndex.rawValue
                 group.casesByStatus = CaseStatus.allCases.map { state.count($0) }
                 gather.take(group)
             }
@@ -206,6 +213,18 @@ extension PBGroupStatus {
         commitIndex = status.commit.rawValue
         appliedIndex = status.applied.rawValue
         voters = status.configuration.voters.voters.map(\.rawValue)
+        learners = status.configuration.learners.map(\.rawValue)
+        held = true
+    }
+
+    /// A shard that this node has no replica of, as the shard map has it.
+    init(elsewhere shard: GroupRoute<ShardMachine>, in state: SystemState) {
+        self.init()
+        group = shard.group.rawValue
+        leader = shard.leader?.rawValue ?? 0
+        guard let placement = state.placement(of: shard.shard) else { return }
+        voters = placement.voters.sorted().map(\.rawValue)
+        learners = placement.learners.map(\.rawValue)
     }
 }
 

@@ -107,7 +107,7 @@ struct IntakeJob: Sendable {
             let shard = context.shard(of: scope(reference))
             let channel = channel
             let found = try await context.read(shard) { reader in
-                try reader.claim(key: reference, channel: channel)?.caseID
+                try reader.claimedCase(key: reference, channel: channel)
             }
             if let found, let record = try await read(found) { return record }
         }

@@ -19,7 +19,7 @@ extension ServiceContext {
     /// Reads a shard linearizably and waits for the value.
     func read<Value: Sendable>(
         _ shard: GroupRoute<ShardMachine>,
-        _ body: @escaping @Sendable (ShardReader) throws -> Value
+        _ body: @escaping @Sendable (any ShardReading) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             read(shard, .linearizable, body) { continuation.resume(with: $0) }

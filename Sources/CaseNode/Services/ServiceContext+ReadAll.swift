@@ -8,12 +8,12 @@ extension ServiceContext {
     /// the first error.
     func readAll<Value: Sendable>(
         _ freshness: Freshness = .linearizable,
-        _ body: @escaping @Sendable (ShardID, ShardReader) throws -> Value,
+        _ body: @escaping @Sendable (ShardID, any ShardReading) throws -> Value,
         _ reply: @escaping @Sendable (Result<[Value], WireError>) -> Void
     ) {
         let gather = Gather<Value>(count: shards.count, reply: reply)
         for (position, shard) in shards.enumerated() {
-            let id = shard.machine.shard
+            let id = shard.shard
             read(shard, freshness) { reader in
                 try body(id, reader)
             } _: { result in

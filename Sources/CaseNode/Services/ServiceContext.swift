@@ -19,6 +19,8 @@ final class ServiceContext: Sendable {
     let system: GroupRoute<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
+    /// Threads that wait for other nodes' answers about shards that this one does not hold.
+    let remoteReaders: NIOThreadPool
     /// Whether a node was heard from within the last seconds.
     let isAlive: @Sendable (NodeID) -> Bool
     private let readJobs = Atomic(0)
@@ -29,6 +31,7 @@ final class ServiceContext: Sendable {
         system: GroupRoute<SystemMachine>,
         clock: SystemClock,
         readers: NIOThreadPool,
+        remoteReaders: NIOThreadPool,
         isAlive: @escaping @Sendable (NodeID) -> Bool
     ) {
         precondition(!shards.isEmpty && shards.count <= ShardID.countMax)
@@ -37,6 +40,7 @@ final class ServiceContext: Sendable {
         self.system = system
         self.clock = clock
         self.readers = readers
+        self.remoteReaders = remoteReaders
         self.isAlive = isAlive
     }
 
@@ -123,9 +127,10 @@ final class ServiceContext: Sendable {
     func read<Value: Sendable>(
         _ shard: GroupRoute<ShardMachine>,
         _ freshness: Freshness = .linearizable,
-        _ body: @escaping @Sendable (ShardReader) throws -> Value,
+        _ body: @escaping @Sendable (any ShardReading) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
+        guard shard.readsHere else { return readElsewhere(shard, body, reply) }
         guard case .linearizable = freshness else { return readStore(shard, body, reply) }
         shard.read { [self] failure in
             if let failure { return reply(.failure(wireError(failure))) }
@@ -135,7 +140,7 @@ final class ServiceContext: Sendable {
 
     private func readStore<Value: Sendable>(
         _ shard: GroupRoute<ShardMachine>,
-        _ body: @escaping @Sendable (ShardReader) throws -> Value,
+        _ body: @escaping @Sendable (any ShardReading) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
         let waiting = readJobs.add(1, ordering: .relaxed).oldValue
@@ -147,10 +152,13 @@ final class ServiceContext: Sendable {
         readers.submit { [self] state in
             readJobs.subtract(1, ordering: .relaxed)
             guard state == .active else { return reply(.failure(WireError(.stopping))) }
+            guard let machine = shard.local?.machine else {
+                return reply(.failure(wireError(.notLeader(leader: shard.leader))))
+            }
             do {
                 reply(
                     .success(
-                        try shard.machine.read { reader throws(StoreError) in
+                        try machine.read { reader throws(StoreError) in
                             try Self.storeErrors { try body(reader) }
                         }.get()
                     )

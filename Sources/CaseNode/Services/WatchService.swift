@@ -22,6 +22,7 @@ final class WatchService: ShardListener {
     private let context: ServiceContext
     private let streams = Mutex<[UInt64: WatchStream]>([:])
     private let counter = Mutex<UInt64>(0)
+    private let elsewhere: RemoteFeeds
     private let onDue: @Sendable (ShardID, Timestamp) -> Void
 
     init(
@@ -30,6 +31,7 @@ final class WatchService: ShardListener {
     ) {
         self.context = context
         self.onDue = onDue
+        elsewhere = RemoteFeeds(context: context)
     }
 
     func register(in router: inout RPCRouter) {
@@ -67,8 +69,8 @@ final class WatchService: ShardListener {
         }
         let fromStart = request.fromStart
         context.readAll { _, reader in
-            let state = try reader.state()
-            return fromStart ? state.feedFloor : state.feedPosition
+            let bounds = try reader.feedBounds()
+            return fromStart ? bounds.floor : bounds.last
         } _: { [self] result in
             switch result {
             case .success(let positions):
@@ -114,6 +116,10 @@ final class WatchService: ShardListener {
             stream.end()
         }
         stream.begin { [self] in streams.withLock { $0[id] = nil } }
+        elsewhere.look(
+            while: { [self] in streams.withLock { !$0.isEmpty } },
+            changed: { [self] shard in shardChanged(shard) }
+        )
     }
 }
 
@@ -254,6 +260,15 @@ private final class WatchStream: Sendable {
             return (shard, state.position)
         }
         guard let next else { return }
+        guard !context.shards[next.shard].readsHere else { return pass(next) }
+        // Where others' answers are waited for, and nothing else.
+        context.remoteReaders.submit { [self] jobState in
+            guard jobState == .active else { return finish(RPCStatus(WireError(.stopping))) }
+            pass(next)
+        }
+    }
+
+    private func pass(_ next: (shard: Int, after: FeedPosition)) {
         do {
             try deliver(shard: next.shard, after: next.after)
             submit()
@@ -280,9 +295,7 @@ private final class WatchStream: Sendable {
 
     private func deliver(shard: Int, after position: FeedPosition) throws {
         let actor = try context.authenticate(call.context)
-        let page = try context.shards[shard].machine.read { reader throws(StoreError) in
-            try reader.feed(after: position.positions[shard], limit: WatchService.batchMax)
-        }
+        let page = try feed(of: context.shards[shard], after: position.positions[shard])
         guard case .items(let items) = page else { throw WireError.feedTooOld }
         var position = position
         for item in items {
@@ -302,6 +315,19 @@ private final class WatchStream: Sendable {
             if isOver { return }
         }
         if items.count == WatchService.batchMax { state.withLock { _ = $0.dirty.insert(shard) } }
+    }
+
+    private func feed(
+        of shard: GroupRoute<ShardMachine>,
+        after position: UInt64
+    ) throws -> FeedPage {
+        guard shard.readsHere, let machine = shard.local?.machine else {
+            return try context.remoteReader(of: shard)
+                .feed(after: position, limit: WatchService.batchMax)
+        }
+        return try machine.read { reader throws(StoreError) in
+            try reader.feed(after: position, limit: WatchService.batchMax)
+        }
     }
 
     private func gone(_ item: FeedItem, _ token: String) -> PBWatchEvent {

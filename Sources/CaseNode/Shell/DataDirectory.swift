@@ -33,7 +33,8 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
         case .otherNode(let path, let found, let expected):
             "\(path) is node \(found)'s, and this is node \(expected): give its own directory"
         case .otherCluster(let path):
-            "\(path) belongs to another cluster than --initial-members and --cluster-token name"
+            "\(path) belongs to another cluster than --initial-members and --cluster-token, or "
+                + "--cluster-id, name"
         case .lost(let path, let node):
             "\(path) is empty, but node \(node) has taken part in this cluster: what it voted and "
                 + "acknowledged is gone. It must not come back under this id"
@@ -51,6 +52,7 @@ public enum DataDirectoryError: Error, Equatable, Sendable, CustomStringConverti
 ///     tls/            certificates, if the node made its own
 ///     log/            the replication log
 ///     store/          system.sqlite, shard-0000.sqlite ...
+///     store/left-0000     the node had a replica of that shard once and gave it away: see `LeftShards`
 final class DataDirectory: Sendable {
     /// The format that this program writes, and the newest that it reads.
     static let formatVersion = 1
@@ -60,6 +62,8 @@ final class DataDirectory: Sendable {
     let clusterID: [UInt8]
     /// This start made the directory.
     let isNew: Bool
+    /// The node was taken into a cluster that there was: it begins without a vote anywhere.
+    let isJoiner: Bool
     private let lock: Mutex<Int32?>
 
     var logPath: String { path + "/log" }
@@ -79,6 +83,7 @@ final class DataDirectory: Sendable {
     ///   - path: made if it is not there.
     ///   - newNodeID: the node's id, if the directory has none yet.
     ///   - newClusterID: the cluster's, 16 bytes, if the directory has none yet.
+    ///   - joins: a new directory is that of a node that joins a cluster.
     ///   - expectedNode: who it must belong to if it has an owner; nil for whoever it is.
     ///   - expectedCluster: likewise.
     /// - Throws: before anything is changed where the directory is foreign, newer, another's, damaged or in use.
@@ -86,6 +91,7 @@ final class DataDirectory: Sendable {
         path: String,
         newNodeID: NodeID,
         newClusterID: [UInt8],
+        joins: Bool = false,
         expectedNode: NodeID? = nil,
         expectedCluster: [UInt8]? = nil
     ) throws(DataDirectoryError) {
@@ -106,8 +112,12 @@ final class DataDirectory: Sendable {
             nodeID = known?.node ?? newNodeID
             clusterID = known?.cluster ?? newClusterID
             isNew = known == nil
+            isJoiner = known?.isJoiner ?? joins
             if known == nil {
-                try Self.writeIdentity(identityPath, node: newNodeID, cluster: newClusterID)
+                try Self.writeIdentity(
+                    identityPath,
+                    Identity(node: newNodeID, cluster: newClusterID, isJoiner: joins)
+                )
             }
             try Self.makeDirectory(path + "/log")
             try Self.makeDirectory(path + "/store")
@@ -119,18 +129,25 @@ final class DataDirectory: Sendable {
         lock = Mutex(descriptor)
     }
 
+    /// Who a directory belongs to.
+    private struct Identity {
+        let node: NodeID
+        let cluster: [UInt8]
+        let isJoiner: Bool
+    }
+
     private static func writeIdentity(
         _ path: String,
-        node: NodeID,
-        cluster: [UInt8]
+        _ identity: Identity
     ) throws(DataDirectoryError) {
-        let text = """
+        var text = """
             casecluster data directory
             format \(formatVersion)
-            node \(node)
-            cluster \(Hex.encode(cluster))
+            node \(identity.node)
+            cluster \(Hex.encode(identity.cluster))
 
             """
+        if identity.isJoiner { text += "origin joined\n" }
         try writeDurably(Array(text.utf8), to: path, mode: 0o644)
     }
 
@@ -170,7 +187,7 @@ final class DataDirectory: Sendable {
 
     private static func readIdentity(
         _ path: String
-    ) throws(DataDirectoryError) -> (node: NodeID, cluster: [UInt8]) {
+    ) throws(DataDirectoryError) -> Identity {
         let text: String
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
@@ -196,7 +213,8 @@ final class DataDirectory: Sendable {
         guard let node = values["node"].flatMap({ UInt64($0) }), node > 0,
             let cluster = values["cluster"].flatMap({ Hex.decode(String($0)) }), cluster.count == 16
         else { throw .damaged(path: path, reason: "names no node or no cluster") }
-        return (NodeID(node), cluster)
+        let isJoiner = values["origin"] == "joined"
+        return Identity(node: NodeID(node), cluster: cluster, isJoiner: isJoiner)
     }
 
     private static func makeDirectory(_ path: String) throws(DataDirectoryError) {
@@ -247,6 +265,14 @@ final class DataDirectory: Sendable {
             // What is left of it is of no use, and takes room that may be what is missing.
             unlink(temporary)
             throw error
+        }
+        try synchronizeDirectory((path as NSString).deletingLastPathComponent)
+    }
+
+    /// Removes a file, if it is there, so that it stays removed.
+    static func removeDurably(_ path: String) throws(DataDirectoryError) {
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw .io(path: path, reason: errorText())
         }
         try synchronizeDirectory((path as NSString).deletingLastPathComponent)
     }

@@ -33,7 +33,7 @@ enum NodeTLS {
         )
     }
 
-    private static func makeIfMissing(_ path: String, host: String) throws {
+    static func makeIfMissing(_ path: String, host: String) throws {
         guard access(path + "/node.pem", F_OK) != 0 else { return }
         // Made beside and moved into place whole: a first start that is cut short begins anew.
         let temporary = path + ".new"

@@ -41,7 +41,7 @@ final class SerialLane: Sendable {
     /// Does a job behind those given before, and returns when it is done; nil if the lane is closed. Not on the
     /// lane itself, and not on an event loop.
     func perform<Value: Sendable>(_ job: @escaping @Sendable () -> Value) -> Value? {
-        let answer = Answer<Value>()
+        let answer = Awaited<Value>()
         guard submit({ answer.give(job()) }) else { return nil }
         return answer.wait()
     }
@@ -75,8 +75,8 @@ final class SerialLane: Sendable {
     }
 }
 
-/// One value on its way from a lane to a thread that waits.
-private final class Answer<Value: Sendable>: Sendable {
+/// One value on its way from another thread to one that waits.
+final class Awaited<Value: Sendable>: Sendable {
     private let value = Mutex<Value?>(nil)
     private let given = Wake()
 

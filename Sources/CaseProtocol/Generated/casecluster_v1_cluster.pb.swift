@@ -27,6 +27,57 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// What a node is in a group.
+public nonisolated enum PBReplicaRole: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not a role.
+  case unspecified // = 0
+
+  /// No replica.
+  case none // = 1
+
+  /// Receives the log, has no vote.
+  case learner // = 2
+
+  /// Votes.
+  case voter // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .none
+    case 2: self = .learner
+    case 3: self = .voter
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .none: return 1
+    case .learner: return 2
+    case .voter: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [PBReplicaRole] = [
+    .unspecified,
+    .none,
+    .learner,
+    .voter,
+  ]
+
+}
+
 /// No options yet.
 public nonisolated struct PBStatusRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -96,6 +147,13 @@ public nonisolated struct PBGroupStatus: Sendable {
 
   /// Node ids of its voters.
   public var voters: [UInt64] = []
+
+  /// Node ids of those that follow it without a vote.
+  public var learners: [UInt64] = []
+
+  /// The answering node has a replica of it. Without one it knows members, and the leader if it has asked it
+  /// lately; the rest is 0.
+  public var held: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -288,6 +346,111 @@ public nonisolated struct PBChecksumsResponse: Sendable {
   public init() {}
 }
 
+/// A node that joins.
+public nonisolated struct PBAddNodeRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id, which no node of the cluster ever had. Required.
+  public var nodeID: UInt64 = 0
+
+  /// Where the others will reach it, as host:port. Required.
+  public var peerAddress: String = String()
+
+  /// A node whose disk is lost, or that is to go: the new one takes its replicas over, and it is removed for
+  /// good. 0 for none.
+  public var replaces: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What the new node has to be told.
+public nonisolated struct PBAddNodeResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 hexadecimal digits.
+  public var clusterID: String = String()
+
+  /// All members, the new one among them.
+  public var nodes: [PBNodeStatus] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Which node.
+public nonisolated struct PBNodeProgressRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id. Required.
+  public var nodeID: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A node's part in one group.
+public nonisolated struct PBGroupProgress: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 0 is the system group; shard s is s + 1.
+  public var group: UInt32 = 0
+
+  /// What it is; unspecified while nobody who leads the group could be asked.
+  public var role: PBReplicaRole = .unspecified
+
+  /// What it should be.
+  public var wanted: PBReplicaRole = .unspecified
+
+  /// Entries that are committed and that it is not known to hold.
+  public var lag: UInt64 = 0
+
+  /// It answers, and lacks so little that its vote would hold nothing up.
+  public var caughtUp: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How far a node has come.
+public nonisolated struct PBNodeProgressResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// It is heard by the answering node.
+  public var alive: Bool = false
+
+  /// By group; those that it neither has nor should have are left out.
+  public var groups: [PBGroupProgress] = []
+
+  /// It is what it should be, everywhere, and whom it replaces is removed.
+  public var done: Bool = false
+
+  /// The member that it replaces and that is not removed yet; 0 for none.
+  public var replacing: UInt64 = 0
+
+  /// With two members one votes: the loss of either of two voters would stop both. It will vote as soon as a
+  /// third one has joined.
+  public var waitsForThird: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// Which nights.
 public nonisolated struct PBNightsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -342,6 +505,10 @@ public nonisolated struct PBNightsResponse: Sendable {
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "casecluster.v1"
+
+nonisolated extension PBReplicaRole: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REPLICA_ROLE_UNSPECIFIED\0\u{1}REPLICA_ROLE_NONE\0\u{1}REPLICA_ROLE_LEARNER\0\u{1}REPLICA_ROLE_VOTER\0")
+}
 
 nonisolated extension PBStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StatusRequest"
@@ -409,7 +576,7 @@ nonisolated extension PBNodeStatus: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension PBGroupStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GroupStatus"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}group\0\u{1}leader\0\u{1}term\0\u{3}commit_index\0\u{3}applied_index\0\u{3}checkpoint_index\0\u{1}time\0\u{3}next_due_at\0\u{3}cases_by_status\0\u{1}voters\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}group\0\u{1}leader\0\u{1}term\0\u{3}commit_index\0\u{3}applied_index\0\u{3}checkpoint_index\0\u{1}time\0\u{3}next_due_at\0\u{3}cases_by_status\0\u{1}voters\0\u{1}learners\0\u{1}held\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -427,6 +594,8 @@ nonisolated extension PBGroupStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 8: try { try decoder.decodeSingularInt64Field(value: &self.nextDueAt) }()
       case 9: try { try decoder.decodeRepeatedUInt64Field(value: &self.casesByStatus) }()
       case 10: try { try decoder.decodeRepeatedUInt64Field(value: &self.voters) }()
+      case 11: try { try decoder.decodeRepeatedUInt64Field(value: &self.learners) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.held) }()
       default: break
       }
     }
@@ -463,6 +632,12 @@ nonisolated extension PBGroupStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.voters.isEmpty {
       try visitor.visitPackedUInt64Field(value: self.voters, fieldNumber: 10)
     }
+    if !self.learners.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.learners, fieldNumber: 11)
+    }
+    if self.held != false {
+      try visitor.visitSingularBoolField(value: self.held, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -477,6 +652,8 @@ nonisolated extension PBGroupStatus: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.nextDueAt != rhs.nextDueAt {return false}
     if lhs.casesByStatus != rhs.casesByStatus {return false}
     if lhs.voters != rhs.voters {return false}
+    if lhs.learners != rhs.learners {return false}
+    if lhs.held != rhs.held {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -830,6 +1007,211 @@ nonisolated extension PBChecksumsResponse: SwiftProtobuf.Message, SwiftProtobuf.
   public static func ==(lhs: PBChecksumsResponse, rhs: PBChecksumsResponse) -> Bool {
     if lhs.nodeID != rhs.nodeID {return false}
     if lhs.shards != rhs.shards {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBAddNodeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AddNodeRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{3}peer_address\0\u{1}replaces\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.peerAddress) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.replaces) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.nodeID != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nodeID, fieldNumber: 1)
+    }
+    if !self.peerAddress.isEmpty {
+      try visitor.visitSingularStringField(value: self.peerAddress, fieldNumber: 2)
+    }
+    if self.replaces != 0 {
+      try visitor.visitSingularUInt64Field(value: self.replaces, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBAddNodeRequest, rhs: PBAddNodeRequest) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.peerAddress != rhs.peerAddress {return false}
+    if lhs.replaces != rhs.replaces {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBAddNodeResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AddNodeResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}cluster_id\0\u{1}nodes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.clusterID) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.nodes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.clusterID.isEmpty {
+      try visitor.visitSingularStringField(value: self.clusterID, fieldNumber: 1)
+    }
+    if !self.nodes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.nodes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBAddNodeResponse, rhs: PBAddNodeResponse) -> Bool {
+    if lhs.clusterID != rhs.clusterID {return false}
+    if lhs.nodes != rhs.nodes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBNodeProgressRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeProgressRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.nodeID) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.nodeID != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nodeID, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBNodeProgressRequest, rhs: PBNodeProgressRequest) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBGroupProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GroupProgress"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}group\0\u{1}role\0\u{1}wanted\0\u{1}lag\0\u{3}caught_up\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.group) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.role) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.wanted) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.lag) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.caughtUp) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.group != 0 {
+      try visitor.visitSingularUInt32Field(value: self.group, fieldNumber: 1)
+    }
+    if self.role != .unspecified {
+      try visitor.visitSingularEnumField(value: self.role, fieldNumber: 2)
+    }
+    if self.wanted != .unspecified {
+      try visitor.visitSingularEnumField(value: self.wanted, fieldNumber: 3)
+    }
+    if self.lag != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lag, fieldNumber: 4)
+    }
+    if self.caughtUp != false {
+      try visitor.visitSingularBoolField(value: self.caughtUp, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBGroupProgress, rhs: PBGroupProgress) -> Bool {
+    if lhs.group != rhs.group {return false}
+    if lhs.role != rhs.role {return false}
+    if lhs.wanted != rhs.wanted {return false}
+    if lhs.lag != rhs.lag {return false}
+    if lhs.caughtUp != rhs.caughtUp {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBNodeProgressResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".NodeProgressResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alive\0\u{1}groups\0\u{1}done\0\u{1}replacing\0\u{3}waits_for_third\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.alive) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.groups) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.done) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.replacing) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.waitsForThird) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.alive != false {
+      try visitor.visitSingularBoolField(value: self.alive, fieldNumber: 1)
+    }
+    if !self.groups.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.groups, fieldNumber: 2)
+    }
+    if self.done != false {
+      try visitor.visitSingularBoolField(value: self.done, fieldNumber: 3)
+    }
+    if self.replacing != 0 {
+      try visitor.visitSingularUInt64Field(value: self.replacing, fieldNumber: 4)
+    }
+    if self.waitsForThird != false {
+      try visitor.visitSingularBoolField(value: self.waitsForThird, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBNodeProgressResponse, rhs: PBNodeProgressResponse) -> Bool {
+    if lhs.alive != rhs.alive {return false}
+    if lhs.groups != rhs.groups {return false}
+    if lhs.done != rhs.done {return false}
+    if lhs.replacing != rhs.replacing {return false}
+    if lhs.waitsForThird != rhs.waitsForThird {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -86,6 +86,15 @@ public struct SnapshotInstaller: Sendable {
         try removeWithSidecars(place.path)
     }
 
+    /// Removes the store and everything beside it. It is closed, and the log has forgotten its group.
+    public func removeStore() throws(StoreError) {
+        for name in try files.names(in: location.directory)
+        where name.hasPrefix("\(location.name).") {
+            try files.remove("\(location.directory)/\(name)")
+        }
+        try files.syncDirectory(location.directory)
+    }
+
     /// Puts the prepared file in the store's place. The store is closed, and the log durably names the
     /// snapshot.
     public func swap(_ info: SnapshotInfo) throws(StoreError) {

@@ -12,7 +12,8 @@ public enum SystemAccess {
         role: Role
     ) -> Bool {
         switch command {
-        case .addMember, .updateMember, .removeMember, .setSettings, .raiseClusterVersion,
+        case .addMember, .updateMember, .removeMember, .replaceMember, .setSettings,
+            .raiseClusterVersion,
             .putTeam, .removeTeam, .putQueue, .removeQueue,
             .putPrincipal, .removePrincipal, .issueToken, .revokeToken:
             role == .admin

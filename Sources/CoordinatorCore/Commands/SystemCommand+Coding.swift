@@ -77,6 +77,7 @@ extension SystemCommand: BinaryCodable {
         case nightFinished = 21
         case noticeShardDone = 22
         case raiseClusterVersion = 23
+        case replaceMember = 24
     }
 
     private var tag: Tag {
@@ -104,6 +105,7 @@ extension SystemCommand: BinaryCodable {
         case .nightFinished: .nightFinished
         case .noticeShardDone: .noticeShardDone
         case .raiseClusterVersion: .raiseClusterVersion
+        case .replaceMember: .replaceMember
         }
     }
 
@@ -157,6 +159,9 @@ extension SystemCommand: BinaryCodable {
             writer.write(shardID: shard)
             writer.write(epoch: epoch)
         case .raiseClusterVersion(let version): writer.write(UInt64(version))
+        case .replaceMember(let lost, let member):
+            writer.write(nodeID: lost)
+            writer.write(member)
         }
     }
 
@@ -221,6 +226,8 @@ extension SystemCommand: BinaryCodable {
                 epoch: try reader.epoch()
             )
         case .raiseClusterVersion: self = .raiseClusterVersion(try reader.number32())
+        case .replaceMember:
+            self = .replaceMember(try reader.nodeID(), with: try reader.value())
         }
     }
 }

@@ -50,6 +50,9 @@ public enum SystemCommand: Hashable, Sendable {
     case updateMember(Member)
     /// A member that holds no replica leaves; its id is never used again.
     case removeMember(NodeID)
+    /// A member's disk is lost, or it is to go: another node joins, takes its replicas over, and then
+    /// it is removed.
+    case replaceMember(NodeID, with: Member)
     /// The coordinator: where voters should be.
     case placeShards([ShardTarget], epoch: Epoch)
     /// A shard's leader: what its Raft configuration says, and that configuration's log index.
@@ -108,7 +111,8 @@ extension SystemCommand {
             .planNight(_, _, let epoch), .nightShardDone(_, _, let epoch),
             .nightFinished(_, let epoch), .noticeShardDone(_, _, _, let epoch):
             epoch
-        case .initialize, .addMember, .updateMember, .removeMember, .reportShard, .setSettings,
+        case .initialize, .addMember, .updateMember, .removeMember, .replaceMember, .reportShard,
+            .setSettings,
             .putTeam, .removeTeam, .putQueue, .removeQueue, .putPrincipal, .removePrincipal,
             .setPresence, .issueToken, .revokeToken, .beginIncarnation, .raiseClusterVersion:
             nil

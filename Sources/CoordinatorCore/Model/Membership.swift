@@ -47,9 +47,27 @@ public struct MemberRecord: Hashable, Sendable {
     public var joinedAt: Timestamp
     /// When it left; nil while it is active.
     public var removedAt: Timestamp?
+    /// Who takes its replicas over; nil for a member that stays. Once nothing of it is left it is removed.
+    public var successor: NodeID?
+
+    /// Puts a record together.
+    public init(
+        member: Member,
+        joinedAt: Timestamp,
+        removedAt: Timestamp? = nil,
+        successor: NodeID? = nil
+    ) {
+        self.member = member
+        self.joinedAt = joinedAt
+        self.removedAt = removedAt
+        self.successor = successor
+    }
 
     /// Not removed.
     public var isActive: Bool { removedAt == nil }
+
+    /// Takes replicas, now and later.
+    public var mayHoldReplicas: Bool { isActive && successor == nil }
 }
 
 /// Where the replicas of one shard are, and where they should be.
@@ -65,8 +83,11 @@ public struct ShardPlacement: Hashable, Sendable {
     /// Where the coordinator wants the voters: the shard's leader moves towards it.
     public var target: [NodeID]
 
+    /// The voters are where they should be, and nobody else follows.
+    public var isSettled: Bool { hasArrived && learners.isEmpty }
+
     /// The voters are where they should be.
-    public var isSettled: Bool { voters.sorted() == target.sorted() && learners.isEmpty }
+    public var hasArrived: Bool { voters.sorted() == target.sorted() }
 }
 
 /// Where one shard's voters should be.
@@ -80,22 +101,6 @@ public struct ShardTarget: Hashable, Sendable {
     public init(shard: ShardID, nodes: [NodeID]) {
         self.shard = shard
         self.nodes = nodes
-    }
-}
-
-/// Spreads shards over nodes.
-public enum Placement {
-    /// Every shard on up to `SystemLimits.replicasTarget` nodes: shard `s` begins at node `s`
-    /// modulo their number, so that replicas and preferred leaders are spread evenly.
-    public static func spread(shardCount: Int, over nodes: [NodeID]) -> [ShardTarget] {
-        let sorted = nodes.sorted()
-        guard !sorted.isEmpty else { return [] }
-        let copies = min(sorted.count, SystemLimits.replicasTarget)
-        return (0..<shardCount).map { shard in
-            let chosen = (0..<copies).map { sorted[(shard + $0) % sorted.count] }
-            assert(Set(chosen).count == copies)
-            return ShardTarget(shard: ShardID(UInt16(shard)), nodes: chosen)
-        }
     }
 }
 
@@ -150,6 +155,8 @@ extension MemberRecord: BinaryCodable {
         writer.write(member)
         writer.write(time: joinedAt)
         writer.write(optional: removedAt) { $0.write(time: $1) }
+        // Rows from before there were successors end here, and so do those without one.
+        if let successor { writer.write(nodeID: successor) }
     }
 
     /// Reads what `encode` wrote.
@@ -157,8 +164,10 @@ extension MemberRecord: BinaryCodable {
         self.init(
             member: try reader.value(),
             joinedAt: try reader.time(),
-            removedAt: try reader.optional { reader throws(DecodingFault) in try reader.time() }
+            removedAt: try reader.optional { reader throws(DecodingFault) in try reader.time() },
+            successor: reader.remaining > 0 ? try reader.nodeID() : nil
         )
+        guard successor != NodeID.none else { throw reader.fault("a member's successor is nobody") }
     }
 }
 

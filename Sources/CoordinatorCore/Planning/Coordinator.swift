@@ -16,7 +16,8 @@ public enum CoordinatorEvent: Sendable {
     case dueAt(ShardID, Timestamp)
 }
 
-/// The coordinator's duties under one epoch: sweeps, nights, and notices of owners who left.
+/// The coordinator's duties under one epoch: sweeps, nights, notices of owners who left, and where
+/// replicas belong.
 ///
 /// A value: the leader of the system group makes one when its `beginEpoch` was applied, and drops
 /// it when it leads no more or `.stop` comes out. Every effect is answered once, or never (then it
@@ -27,6 +28,7 @@ public struct Coordinator: Sendable {
     private var sweeps: SweepPlanner
     private var nights: NightPlanner
     private var notices: NoticePlanner
+    private var placement: PlacementPlanner
     private var attempts: UInt64 = 0
     private var isStopped = false
 
@@ -36,6 +38,7 @@ public struct Coordinator: Sendable {
         sweeps = SweepPlanner(epoch: epoch, shardCount: shardCount)
         nights = NightPlanner(epoch: epoch)
         notices = NoticePlanner(epoch: epoch)
+        placement = PlacementPlanner(epoch: epoch)
     }
 
     /// Advances by one event. Total; says nothing any more after `.stop`.
@@ -52,12 +55,13 @@ public struct Coordinator: Sendable {
             case .sweep: return sweeps.answered(errand.attempt, answer, &attempts)
             case .night: return nights.answered(errand.attempt, answer, &attempts)
             case .notice: return notices.answered(errand.attempt, answer, &attempts)
-            case .nightRecord, .noticeRecord: return []
+            case .nightRecord, .noticeRecord, .placement: return []
             }
         case .proposalAnswered(let errand, let answer):
             switch errand.planner {
             case .nightRecord: nights.recorded(errand.attempt, answer)
             case .noticeRecord: notices.recorded(errand.attempt, answer)
+            case .placement: placement.recorded(errand.attempt, answer)
             case .sweep, .night, .notice: break
             }
             return []
@@ -83,6 +87,7 @@ public struct Coordinator: Sendable {
         return sweeps.tick(now: now, &attempts)
             + nights.tick(now: now, view, &attempts)
             + notices.tick(state.pendingNotices, shardCount: state.shardCount, &attempts)
+            + placement.tick(state, &attempts)
     }
 
     private mutating func stop() -> [CoordinatorEffect] {

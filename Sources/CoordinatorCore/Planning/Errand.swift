@@ -10,6 +10,7 @@ public struct Errand: Hashable, Sendable {
         case nightRecord
         case notice
         case noticeRecord
+        case placement
     }
 
     let planner: Planner

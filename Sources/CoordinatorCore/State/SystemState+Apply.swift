@@ -126,6 +126,7 @@ extension SystemState {
         case .addMember(let member): try add(member)
         case .updateMember(let member): try update(member)
         case .removeMember(let id): try removeMember(id)
+        case .replaceMember(let lost, let member): try replace(lost, with: member)
         case .placeShards(let targets, _): try place(targets)
         case .reportShard(let shard, let voters, let learners, let configurationIndex):
             try report(shard, voters, learners, configurationIndex)

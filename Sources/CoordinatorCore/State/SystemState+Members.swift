@@ -1,7 +1,7 @@
 import CaseModel
 import ClusterPrimitives
 
-// Founding, members, shard map, settings, epochs.
+// Founding, members, settings, epochs.
 extension SystemState {
     /// The id of the team and the queue that every cluster begins with.
     static let defaultID = "default"
@@ -141,7 +141,10 @@ extension SystemState {
         guard activeMembers.count < SystemLimits.membersActiveMax else {
             throw .tooMany(field: "members", limit: UInt32(SystemLimits.membersActiveMax))
         }
-        store(.member(MemberRecord(member: member, joinedAt: meta.now)))
+        // Behind the founding, also where the clock stands: see `founders`.
+        let founded = cluster?.createdAt ?? meta.now
+        let joinedAt = max(meta.now, founded + TimeSpan(milliseconds: 1))
+        store(.member(MemberRecord(member: member, joinedAt: joinedAt)))
         meta.mapVersion += 1
         return "\(member.id)"
     }
@@ -174,6 +177,28 @@ extension SystemState {
         return "\(id)"
     }
 
+    /// Repeats without harm, like joining.
+    mutating func replace(_ lost: NodeID, with member: Member) throws(SystemRefusal) -> String {
+        guard var record = memberTable[lost] else {
+            throw .notFound(field: "lost", id: "\(lost)")
+        }
+        if let successor = record.successor {
+            guard successor == member.id else {
+                throw .exists(field: "successor", id: "\(successor)")
+            }
+            return "\(successor)"
+        }
+        guard record.isActive else { throw .notFound(field: "lost", id: "\(lost)") }
+        guard lost < member.id else {
+            throw .invalid(field: "member.id", reason: "is not above the one it replaces")
+        }
+        let id = try add(member)
+        record.successor = member.id
+        store(.member(record))
+        meta.mapVersion += 1
+        return id
+    }
+
     mutating func raise(to version: UInt32) throws(SystemRefusal) -> String {
         guard var identity = cluster else { throw .notInitialized }
         guard version >= identity.version else {
@@ -187,81 +212,6 @@ extension SystemState {
             store(.cluster(identity))
         }
         return "\(version)"
-    }
-
-    // MARK: Shard map
-
-    private func checkReplicas(_ nodes: [NodeID], field: String) throws(SystemRefusal) {
-        guard nodes.count <= SystemLimits.replicasMax else {
-            throw .tooMany(field: field, limit: UInt32(SystemLimits.replicasMax))
-        }
-        for (position, node) in nodes.enumerated() {
-            guard memberTable[node]?.isActive == true else {
-                throw .notFound(field: field, id: "\(node)")
-            }
-            guard !nodes[..<position].contains(node) else {
-                throw .invalid(field: field, reason: "names node \(node) twice")
-            }
-        }
-    }
-
-    mutating func place(_ targets: [ShardTarget]) throws(SystemRefusal) -> String {
-        guard targets.count <= SystemLimits.placementsPerCommandMax else {
-            throw .tooMany(
-                field: "targets",
-                limit: UInt32(SystemLimits.placementsPerCommandMax)
-            )
-        }
-        var named = ShardSet()
-        for target in targets {
-            guard placement(of: target.shard) != nil else {
-                throw .notFound(field: "targets.shard", id: "\(target.shard)")
-            }
-            guard !named.contains(target.shard) else {
-                throw .invalid(
-                    field: "targets.shard",
-                    reason: "names shard \(target.shard) twice"
-                )
-            }
-            named.insert(target.shard)
-            guard !target.nodes.isEmpty else {
-                throw .invalid(field: "targets.nodes", reason: "takes one or more")
-            }
-            try checkReplicas(target.nodes, field: "targets.nodes")
-        }
-        var changed = false
-        for target in targets {
-            var placement = shardMap[Int(target.shard.rawValue)]
-            guard placement.target != target.nodes else { continue }
-            placement.target = target.nodes
-            store(.shard(placement))
-            changed = true
-        }
-        if changed { meta.mapVersion += 1 }
-        return ""
-    }
-
-    mutating func report(
-        _ shard: ShardID,
-        _ voters: [NodeID],
-        _ learners: [NodeID],
-        _ configurationIndex: LogIndex
-    ) throws(SystemRefusal) -> String {
-        guard var placement = placement(of: shard) else {
-            throw .notFound(field: "shard", id: "\(shard)")
-        }
-        guard !voters.isEmpty else {
-            throw .invalid(field: "voters", reason: "takes one or more")
-        }
-        guard configurationIndex > placement.configurationIndex else { return "\(shard)" }
-        try checkReplicas(voters + learners, field: "voters")
-        let changed = placement.voters != voters || placement.learners != learners
-        placement.voters = voters
-        placement.learners = learners
-        placement.configurationIndex = configurationIndex
-        store(.shard(placement))
-        if changed { meta.mapVersion += 1 }
-        return "\(shard)"
     }
 
     // MARK: Settings

@@ -98,20 +98,24 @@ extension ClusterStatus {
             "LAG",
             "CHECKPOINT",
             "VOTERS",
+            "LEARNERS",
             "CASES",
             "NEXT DUE"
         )
         for group in groups {
+            // What is elsewhere is known by its members alone.
+            let own: (UInt64) -> String = { group.held ? "\($0)" : "" }
             replicas.add(
                 group.group == 0 ? "system" : "shard \(group.group - 1)",
                 group.leader == 0 ? "unknown" : "\(group.leader)",
-                "\(group.term)",
-                "\(group.commitIndex)",
-                "\(group.appliedIndex)",
-                "\(group.commitIndex - min(group.appliedIndex, group.commitIndex))",
-                "\(group.checkpointIndex)",
-                group.voters.map { "\($0)" }.joined(separator: " "),
-                group.group == 0 ? "" : "\(group.casesByStatus.reduce(0, &+))",
+                own(group.term),
+                own(group.commitIndex),
+                own(group.appliedIndex),
+                own(group.commitIndex - min(group.appliedIndex, group.commitIndex)),
+                own(group.checkpointIndex),
+                Self.list(group.voters),
+                Self.list(group.learners),
+                group.group == 0 ? "" : own(group.casesByStatus.reduce(0, &+)),
                 Times.text(group.nextDueAt)
             )
         }
@@ -132,6 +136,10 @@ extension ClusterStatus {
             .init("nodes", .array(nodes.map(Self.json))),
             .init("groups", .array(groups.map(Self.json))),
         ])
+    }
+
+    private static func list(_ nodes: [UInt64]) -> String {
+        nodes.map { "\($0)" }.joined(separator: " ")
     }
 
     private static func json(_ node: ClusterNode) -> JSONValue {
@@ -155,6 +163,8 @@ extension ClusterStatus {
             .init("next_due_at", Times.json(group.nextDueAt)),
             .init("cases_by_status", .array(group.casesByStatus.map { .unsigned($0) })),
             .init("voters", .array(group.voters.map { .unsigned($0) })),
+            .init("learners", .array(group.learners.map { .unsigned($0) })),
+            .init("held", .bool(group.held)),
         ])
     }
 }
