@@ -137,7 +137,7 @@ struct SweepPlanner: Sendable {
             return .tell(
                 shard,
                 .sweep(epoch: epoch, asOf: asOf, limit: PlannerLimits.pageCasesMax),
-                Errand(planner: .sweep, attempt: attempt)
+                Errand(epoch: epoch, planner: .sweep, attempt: attempt)
             )
         }
     }
