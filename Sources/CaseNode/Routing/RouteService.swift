@@ -37,20 +37,13 @@ extension GroupRoute: GroupAnswering {
         reply: @escaping @Sendable (Result<RemoteAnswer, ReplicaFailure>) -> Void
     ) throws(DecodingFault) {
         let command = try Machine.decode(command)
-        let deadline = NIODeadline.now() + time
-        let propose: @Sendable () -> Void = { [self] in
-            replica.propose(command, by: deadline) { [self] outcome in
-                reply(
-                    outcome.map {
-                        RemoteAnswer(bytes: $0.encodedBytes, applied: machine.applied.index)
-                    }
-                )
-            }
+        replica.propose(command, by: NIODeadline.now() + time) { [self] outcome in
+            reply(
+                outcome.map {
+                    RemoteAnswer(bytes: $0.encodedBytes, applied: machine.applied.index)
+                }
+            )
         }
-        // Two clocks agree to some milliseconds at best. One that is too far ahead is refused by the store.
-        let ahead = Machine.notBefore(command).map { ($0 - replica.clock.now()).milliseconds } ?? 0
-        guard ahead > 0, .milliseconds(ahead) < time else { return propose() }
-        replica.eventLoop.scheduleTask(in: .milliseconds(ahead)) { propose() }
     }
 
     func answerReadIndex(

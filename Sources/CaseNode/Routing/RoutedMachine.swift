@@ -7,21 +7,11 @@ import CoordinatorCore
 protocol RoutedMachine: StateMachine where Answer: BinaryCodable {
     /// Reads what `encode` wrote, without its stamp.
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> Command
-
-    /// The time that a command speaks of, by its sender's clock: stamped earlier, it would be refused. Nil for one
-    /// that speaks of none.
-    static func notBefore(_ command: Command) -> Timestamp?
 }
 
 extension ShardMachine: RoutedMachine {
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> ShardCommand {
         try StampedShardCommand(decoding: bytes).command
-    }
-
-    /// The coordinator's clock may be ahead of the shard's leader's: a sweep then waits for that to come as far.
-    static func notBefore(_ command: ShardCommand) -> Timestamp? {
-        if case .sweep(_, let asOf, _) = command { return asOf }
-        return nil
     }
 }
 
@@ -29,6 +19,4 @@ extension SystemMachine: RoutedMachine {
     static func decode(_ bytes: [UInt8]) throws(DecodingFault) -> StampedSystemCommand {
         try StampedSystemCommand(decoding: bytes)
     }
-
-    static func notBefore(_ command: StampedSystemCommand) -> Timestamp? { nil }
 }
