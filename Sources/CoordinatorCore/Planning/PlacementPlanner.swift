@@ -34,7 +34,7 @@ struct PlacementPlanner: Sendable {
         return slots.start(&attempts).map { _, attempt in
             .propose(
                 .placeShards(changes, epoch: epoch),
-                Errand(planner: .placement, attempt: attempt)
+                Errand(epoch: epoch, planner: .placement, attempt: attempt)
             )
         }
     }
