@@ -13,8 +13,19 @@ extension CaseClient {
         _ reply: Out.Type,
         _ options: CaseCallOptions
     ) async throws(CaseClientError) -> Out {
+        try await answer(path, message, reply, options).value
+    }
+
+    /// A read, and the metadata that came with its answer.
+    func answer<In: Message, Out: Message>(
+        _ path: String,
+        _ message: In,
+        _ reply: Out.Type,
+        _ options: CaseCallOptions,
+        staleness: RPCMetadata? = nil
+    ) async throws(CaseClientError) -> Answer<Out> {
         do {
-            return try await call(path, message, reply, options)
+            return try await call(path, message, reply, options, staleness: staleness)
         } catch {
             var error = error
             error.outcomeUnknown = false
@@ -33,7 +44,7 @@ extension CaseClient {
     ) async throws(CaseClientError) -> Out {
         assert(key != "", "a command without a key can't be retried")
         do {
-            return try await call(path, message, reply, options)
+            return try await call(path, message, reply, options).value
         } catch {
             var error = error
             error.idempotencyKey = key
@@ -45,16 +56,19 @@ extension CaseClient {
         _ path: String,
         _ request: In,
         _ reply: Out.Type,
-        _ options: CaseCallOptions
-    ) async throws(CaseClientError) -> Out {
+        _ options: CaseCallOptions,
+        staleness: RPCMetadata? = nil
+    ) async throws(CaseClientError) -> Answer<Out> {
         let message: [UInt8]
         do {
             message = try request.serializedBytes()
         } catch {
             throw .misconfigured("the request can't be encoded: \(error)")
         }
-        let metadata = try Self.metadata(options.token ?? configuration.token)
-        let shard = (request as? any CaseBound)?.shard
+        let identity = try Self.metadata(options.token ?? configuration.token)
+        let metadata = staleness.map { identity.merging($0) } ?? identity
+        // Who does with an older state needs no leader.
+        let shard = staleness == nil ? (request as? any CaseBound)?.shard : nil
         var trial = Trial(
             retry: configuration.retry,
             ends: .now() + TimeAmount(options.deadline ?? configuration.deadline)
@@ -101,7 +115,7 @@ extension CaseClient {
         _ reply: Out.Type,
         _ metadata: RPCMetadata,
         _ trial: inout Trial
-    ) async throws(CaseClientError) -> Out {
+    ) async throws(CaseClientError) -> Answer<Out> {
         guard !Task.isCancelled else { throw .cancelled }
         trial.attempts += 1
         let ends = min(trial.ends, .now() + TimeAmount(configuration.attemptDeadline))
@@ -113,7 +127,10 @@ extension CaseClient {
         }
         if let shard { learn(shard, from: answer, of: node) }
         do {
-            return try Out(serializedBytes: answer.message)
+            return Answer(
+                value: try Out(serializedBytes: answer.message),
+                metadata: answer.trailers
+            )
         } catch {
             // Carried out, and answered in a form that this library can't read: repeating changes
             // nothing.
@@ -124,6 +141,12 @@ extension CaseClient {
             )
         }
     }
+}
+
+/// What a call was answered, and the metadata at its end.
+struct Answer<Value: Sendable>: Sendable {
+    let value: Value
+    let metadata: RPCMetadata
 }
 
 extension CaseClient {

@@ -97,7 +97,7 @@ extension ShardWriter {
                 isArchived: stored?.isArchived ?? false,
                 auditKey: auditKey
             ),
-            isNew: stored == nil
+            over: stored?.record
         )
         changes.append(try publish(step, command, old: old, publicCount: publicCount))
     }
@@ -107,9 +107,9 @@ extension ShardWriter {
         return try cases.load(id)
     }
 
-    private func save(_ stored: StoredCase, isNew: Bool) throws(StoreError) {
+    private func save(_ stored: StoredCase, over old: CaseRecord?) throws(StoreError) {
         var stored = stored
-        if isNew {
+        if old == nil {
             try cases.insert(stored)
         } else if stored.record.status == .archived, !stored.isArchived {
             let packed = try history.pack(stored.record.id, auditKey: stored.auditKey)
@@ -117,7 +117,7 @@ extension ShardWriter {
             stored.isArchived = true
             try cases.archive(stored, packed)
         } else {
-            try cases.update(stored)
+            try cases.update(stored, over: old)
         }
         cache.insert(stored)
     }

@@ -32,6 +32,7 @@ struct NodeFlags: ParsableArguments {
     @Option(help: NodeFlags.help("log-segment-bytes")) var logSegmentBytes: String?
     @Option(help: NodeFlags.help("checkpoint-entries")) var checkpointEntries: String?
     @Option(help: NodeFlags.help("checkpoint-milliseconds")) var checkpointMilliseconds: String?
+    @Option(help: NodeFlags.help("retained-log-bytes")) var retainedLogBytes: String?
     @Option(help: NodeFlags.help("in-flight-per-shard")) var inFlightPerShard: String?
     @Option(help: NodeFlags.help("store-threads")) var storeThreads: String?
     @Option(help: NodeFlags.help("loop-threads")) var loopThreads: String?
@@ -64,6 +65,7 @@ struct NodeFlags: ParsableArguments {
         values["log-segment-bytes"] = logSegmentBytes
         values["checkpoint-entries"] = checkpointEntries
         values["checkpoint-milliseconds"] = checkpointMilliseconds
+        values["retained-log-bytes"] = retainedLogBytes
         values["in-flight-per-shard"] = inFlightPerShard
         values["store-threads"] = storeThreads
         values["loop-threads"] = loopThreads

@@ -12,7 +12,7 @@ import Synchronization
 final class ScriptedServer: Sendable {
     /// One answer.
     enum Answer: Sendable {
-        case message([UInt8])
+        case message([UInt8], RPCMetadata = [:])
         case status(RPCStatus)
         case silence
         /// Streams: these messages, then this end; nil leaves the stream open.
@@ -20,6 +20,11 @@ final class ScriptedServer: Sendable {
 
         static func reply(_ message: some Message) throws -> Answer {
             .message(try message.serializedBytes())
+        }
+
+        /// An answer from an older state.
+        static func reply(_ message: some Message, age: String) throws -> Answer {
+            .message(try message.serializedBytes(), ["casecluster-age-ms": age])
         }
 
         static func failure(_ code: RPCStatusCode, _ detail: PBErrorDetail? = nil) throws -> Answer
@@ -36,6 +41,8 @@ final class ScriptedServer: Sendable {
     struct Received: Sendable {
         let path: String
         let authorization: String?
+        /// `casecluster-stale`.
+        let stale: String?
         let message: [UInt8]
     }
 
@@ -110,6 +117,7 @@ final class ScriptedServer: Sendable {
                 Received(
                     path: context.path,
                     authorization: context.metadata["authorization"],
+                    stale: context.metadata["casecluster-stale"],
                     message: message
                 )
             )
@@ -121,7 +129,7 @@ final class ScriptedServer: Sendable {
 
     private func answer(_ call: UnaryCall) {
         switch next(call.context, call.message) {
-        case .message(let bytes): call.complete(bytes)
+        case .message(let bytes, let metadata): call.complete(bytes, metadata: metadata)
         case .status(let status): call.fail(status)
         case .silence: state.withLock { $0.unanswered.append(call) }
         case .stream: call.fail(RPCStatus(.internalError, "a stream was scripted for a unary call"))

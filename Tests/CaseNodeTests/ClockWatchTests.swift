@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import ReplicaDriver
 import Testing
 
 @testable import CaseNode

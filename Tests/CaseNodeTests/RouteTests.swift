@@ -25,13 +25,4 @@ import Testing
         wire.kind = .unspecified
         #expect(ReplicaFailure(wire) == .outcomeUnknown)
     }
-
-    /// A sweep by a clock that is ahead must not be refused for ever: its leader has to know what to wait for.
-    @Test func aSweepSaysItsTime() {
-        let epoch = Epoch(incarnation: 1, term: Term(1))
-        let asOf = Timestamp(rawValue: 7)
-        #expect(ShardMachine.notBefore(.sweep(epoch: epoch, asOf: asOf, limit: 1)) == asOf)
-        let night = ShardCommand.beginNight(epoch: epoch, night: 1, boundary: asOf)
-        #expect(ShardMachine.notBefore(night) == nil)
-    }
 }

@@ -226,6 +226,25 @@ import Testing
         #expect(coordinator.step(.shardAnswered(second, more)).count == 1)
         #expect(coordinator.step(.shardAnswered(second, more)) == [])
     }
+
+    /// Goal: a node that coordinates again, after another did, is not moved by answers to what its first
+    /// coordinator asked: no refusal of that one stops it, and no page passes for one of its own tries.
+    @Test func answersToAPredecessorArePassedOver() {
+        let cluster = TestCluster.founded(shards: 1)
+        let tick = CoordinatorEvent.tick(now: cluster.now, state: cluster.state, zone: .utc)
+        var first = Coordinator(epoch: Epoch(incarnation: 1, term: Term(1)), shardCount: 1)
+        var second = Coordinator(epoch: Epoch(incarnation: 1, term: Term(3)), shardCount: 1)
+        guard case .tell(_, _, let asked)? = first.step(tick).first,
+            case .tell(_, _, let asks)? = second.step(tick).first
+        else {
+            Issue.record("no sweep")
+            return
+        }
+        let more = ShardAnswer.page(count: 1, more: true, nextDueAt: nil)
+        #expect(second.step(.shardAnswered(asked, .staleEpoch)) == [])
+        #expect(second.step(.shardAnswered(asked, more)) == [])
+        #expect(second.step(.shardAnswered(asks, more)).count == 1)
+    }
 }
 
 /// Step by step, with the answers that a simulation rarely gives.

@@ -48,7 +48,7 @@ struct KillTests {
 
     @Test(arguments: [UInt64(1)])
     func killsWithUnsyncedDataThrownAwayLoseNothing(seed: UInt64) async throws {
-        let library = try Interposer.build()
+        let library = try Interposer.build("unsynced")
         let outcome = try await Self.run(
             kills: 20,
             seed: seed,
@@ -65,7 +65,7 @@ struct KillTests {
 
     /// The control: if a node that does not sync lost nothing, the test above would prove nothing.
     @Test func aNodeThatDoesNotSyncLosesData() async throws {
-        let library = try Interposer.build()
+        let library = try Interposer.build("unsynced")
         let outcome = try await Self.run(
             kills: 1,
             seed: 1,
@@ -149,29 +149,5 @@ struct KillTests {
         let begun = file.begun(phase)
         let deadline = ContinuousClock.now + .seconds(2)
         while file.begun(phase) == begun, !file.isInside(phase), ContinuousClock.now < deadline {}
-    }
-}
-
-/// Builds the library that throws away what was not synced.
-enum Interposer {
-    struct Library { let directory: TemporaryDirectory, path: String }
-
-    static func build() throws -> Library {
-        let directory = try TemporaryDirectory()
-        let source = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .appending(path: "Interposer/unsynced.c")
-        let library = directory.path + "/libunsynced.so"
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = [
-            "gcc", "-shared", "-fPIC", "-O2", "-o", library, source.path(percentEncoded: false),
-            "-ldl",
-            "-lpthread",
-        ]
-        try compiler.run()
-        compiler.waitUntilExit()
-        try #require(compiler.terminationStatus == 0, "gcc could not build the interposer")
-        return Library(directory: directory, path: library)
     }
 }

@@ -29,7 +29,8 @@ final class NodeProcess: Sendable {
     private let process: Process
     private let exitStatus = Mutex<Int32?>(nil)
     private let exitWaiters = Mutex<[CheckedContinuation<Int32, Never>]>([])
-    private let errorOutput: Pipe
+    private let output = Pipe()
+    private let errorOutput = Pipe()
 
     /// Where the programs of this build are.
     static let programs: URL = {
@@ -43,17 +44,23 @@ final class NodeProcess: Sendable {
     private init(_ options: Options) {
         self.options = options
         process = Process()
-        errorOutput = Pipe()
     }
 
     /// Starts a node and waits until it says that it listens.
     static func start(_ options: Options) async throws -> NodeProcess {
-        let node = NodeProcess(options)
-        try await node.launch()
+        let node = try begin(options)
+        try await node.untilItListens()
         return node
     }
 
-    private func launch() async throws {
+    /// Starts a node and does not wait for it.
+    static func begin(_ options: Options) throws -> NodeProcess {
+        let node = NodeProcess(options)
+        try node.launch()
+        return node
+    }
+
+    private func launch() throws {
         process.executableURL = Self.programs.appending(path: options.program)
         process.arguments =
             [
@@ -64,7 +71,6 @@ final class NodeProcess: Sendable {
         environment.merge(options.environment) { $1 }
         environment["SWIFT_BACKTRACE"] = "enable=no"
         process.environment = environment
-        let output = Pipe()
         process.standardOutput = output
         process.standardError = errorOutput
         process.terminationHandler = { [self] process in
@@ -79,12 +85,22 @@ final class NodeProcess: Sendable {
             for waiter in waiters { waiter.resume(returning: status) }
         }
         try process.runAlone()
+    }
+
+    /// Waits until it says that it listens, once.
+    func untilItListens() async throws {
         let said = await firstLine(of: output.fileHandleForReading)
         guard said.contains("listens on") else {
             let status = await exit()
             let errors = errorOutput.fileHandleForReading.readDataToEndOfFile()
             throw DidNotStart(status: status, errors: String(decoding: errors, as: UTF8.self))
         }
+    }
+
+    /// Whether it had come to listen before it ended; for a node that nobody waited for.
+    func hadListened() async -> Bool {
+        _ = await exit()
+        return await firstLine(of: output.fileHandleForReading).contains("listens on")
     }
 
     /// Empty at the end of the file.

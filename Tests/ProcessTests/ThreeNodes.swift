@@ -1,25 +1,32 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import Glibc
 
 /// Three real nodes of one cluster on loopback.
 final class ThreeNodes: Sendable {
+    /// What a start adds to a node's environment, by its data directory.
+    typealias Environment = @Sendable (_ dataDirectory: String) throws -> [String: String]
+
+    static let indices = 0..<3
     let directory: TemporaryDirectory
     let options: [NodeProcess.Options]
+    private let environment: Environment
     private let running: Locked<[NodeProcess?]>
 
     /// Starts all three: none of them listens before a quorum of them is there.
-    static func start(arguments: [String] = []) async throws -> ThreeNodes {
-        let nodes = try ThreeNodes(arguments: arguments)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for index in 0..<3 { group.addTask { try await nodes.start(index) } }
-            try await group.waitForAll()
-        }
+    static func start(
+        arguments: [String] = [],
+        environment: @escaping Environment = { _ in [:] }
+    ) async throws -> ThreeNodes {
+        let nodes = try ThreeNodes(arguments: arguments, environment: environment)
+        try await nodes.startAll()
         return nodes
     }
 
-    private init(arguments: [String]) throws {
+    private init(arguments: [String], environment: @escaping Environment) throws {
         directory = try TemporaryDirectory()
+        self.environment = environment
         let members = (1...3).map { "\($0)=127.0.0.1:\(freePort())" }.joined(separator: ",")
         options = (1...3).map { [directory] id in
             NodeProcess.Options(
@@ -31,10 +38,37 @@ final class ThreeNodes: Sendable {
         running = Locked([nil, nil, nil])
     }
 
-    /// Starts the node at an index (its id is one more).
-    func start(_ index: Int) async throws {
-        let node = try await NodeProcess.start(options[index])
+    // MARK: Starts and ends
+
+    /// Starts the node at an index (its id is one more) and does not wait for it.
+    func begin(_ index: Int) throws {
+        var options = options[index]
+        try FileManager.default.createDirectory(
+            atPath: options.dataDirectory,
+            withIntermediateDirectories: true
+        )
+        options.environment = try environment(options.dataDirectory)
+        let node = try NodeProcess.begin(options)
         running.withLock { $0[index] = node }
+    }
+
+    /// Starts the node at an index, and waits until it listens.
+    func start(_ index: Int) async throws {
+        try begin(index)
+        do {
+            try await node(index).untilItListens()
+        } catch {
+            running.withLock { $0[index] = nil }
+            throw error
+        }
+    }
+
+    /// Starts all three together.
+    func startAll() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in Self.indices { group.addTask { try await self.start(index) } }
+            try await group.waitForAll()
+        }
     }
 
     /// Whether the node at an index runs.
@@ -53,6 +87,23 @@ final class ThreeNodes: Sendable {
         running.withLock { $0[index] = nil }
     }
 
+    /// `kill -9` of all that run, at once.
+    func killAll() async {
+        let all = running.withLock { running in
+            defer { running = [nil, nil, nil] }
+            return running.compactMap { $0 }
+        }
+        for node in all { node.signal(SIGKILL) }
+        for node in all { _ = await node.exit() }
+    }
+
+    /// Waits for the end of a node that somebody else kills.
+    func awaitEnd(_ index: Int) async throws -> Int32 {
+        let status = try await node(index).exit()
+        running.withLock { $0[index] = nil }
+        return status
+    }
+
     /// Stops a node in peace.
     func stop(_ index: Int) async throws -> Int32 {
         let status = try await node(index).stop()
@@ -63,11 +114,11 @@ final class ThreeNodes: Sendable {
     /// Ends what runs.
     func stopAll() async throws -> [Int32] {
         var statuses: [Int32] = []
-        for index in 0..<3 where running.withLock({ $0[index] != nil }) {
-            statuses.append(try await stop(index))
-        }
+        for index in Self.indices where isRunning(index) { statuses.append(try await stop(index)) }
         return statuses
     }
+
+    // MARK: Clients
 
     /// The first admin's token, which the founding node has.
     var adminToken: String {
@@ -98,41 +149,5 @@ final class ThreeNodes: Sendable {
                 deadline: deadline
             )
         )
-    }
-
-    /// Adds a supervisor, who may create and read, and gives its token.
-    func supervisor(_ admin: CaseClient) async throws -> String {
-        var sam = Principal()
-        sam.name = "sam"
-        sam.role = .supervisor
-        sam.teams = ["default"]
-        _ = try await admin.put(sam)
-        return try await admin.issueToken(for: "sam").secret
-    }
-
-    /// The index of the node that leads most shards, as the node at `index` knows.
-    func leaderOfMost(askedAt index: Int, _ token: String) async throws -> Int {
-        let client = try client(token: token, first: index, alone: true)
-        let status = try await client.clusterStatus()
-        await client.shutdown()
-        var counts = [0, 0, 0]
-        for group in status.groups where (1...3).contains(group.leader) {
-            counts[Int(group.leader) - 1] += 1
-        }
-        return counts.indices.max { counts[$0] < counts[$1] } ?? 0
-    }
-
-    /// Waits until all replicas have applied the same, and gives their checksums by node.
-    func checksums(_ token: String) async throws -> [[ShardChecksum]] {
-        while true {
-            var found: [[ShardChecksum]] = []
-            for index in 0..<3 {
-                let client = try client(token: token, first: index, alone: true)
-                found.append(try await client.checksums())
-                await client.shutdown()
-            }
-            let applied = found.map { $0.map(\.appliedIndex) }
-            if applied.allSatisfy({ $0 == applied[0] }) { return found }
-        }
     }
 }

@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import NIOCore
 
 /// What one process of the cluster is told when it starts. Cluster-wide settings (reopen window, night,
 /// zone) are not here: they are replicated, and changed with `casectl settings set`.
@@ -49,16 +50,23 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var checkpointEntries = 20_000
     /// Time after which whatever was applied is checkpointed, in milliseconds: bounds what a start replays.
     public var checkpointMilliseconds = 30_000
+    /// Bytes of log that all replicas together keep in memory behind their checkpoints, for followers that lag:
+    /// one that is further behind gets a snapshot.
+    public var retainedLogBytes = 128 << 20
     /// Commands in flight per shard; more are refused with RESOURCE_EXHAUSTED.
     public var inFlightPerShardMax = 4_096
     /// Threads that run SQLite; shards are spread over them.
-    public var storeThreads = 2
+    public var storeThreads = Self.threadsDefault
     /// Threads that run event loops.
-    public var loopThreads = 2
+    public var loopThreads = Self.threadsDefault
     /// The least important level that is logged.
     public var logLevel = "info"
     /// A file into which phases of the log and the checkpoints are counted, for crash tests; empty for none.
     public var phaseReportPath = ""
+
+    /// Half the cores for the event loops and half for SQLite, which are about equally busy. More threads than
+    /// cores only pass work back and forth; more than eight of either have nothing left to spread.
+    static var threadsDefault: Int { min(8, max(1, System.coreCount / 2)) }
 
     /// The defaults.
     public init() {}
@@ -171,6 +179,14 @@ extension NodeOption {
                 \.checkpointMilliseconds,
                 100...86_400_000,
                 "time after which whatever was applied to a shard is checkpointed"
+            ),
+            number(
+                "retained-log-bytes",
+                "bytes",
+                \.retainedLogBytes,
+                64 << 10...16 << 30,
+                "log kept in memory for followers that lag, all shards together; "
+                    + "four times that at worst, for those that are there"
             ),
             number(
                 "in-flight-per-shard",

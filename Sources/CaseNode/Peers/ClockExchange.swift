@@ -1,6 +1,7 @@
 import ClusterPrimitives
 import Logging
 import NIOCore
+import ReplicaDriver
 import Synchronization
 
 /// Looks at the other nodes' clocks, and has this node give up what it leads while its own is off.

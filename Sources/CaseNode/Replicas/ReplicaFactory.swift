@@ -109,14 +109,14 @@ struct ReplicaFactory: Sendable {
         limits.proposalsMax = configuration.inFlightPerShardMax
         limits.payloadBytesMax =
             Self.logConfiguration(segmentBytes: configuration.logSegmentBytes).recordBytesMax
-        limits.retainedBytes = min(limits.retainedBytes, Self.retainedBytesMax / groups)
+        // Four times that at worst, while a follower of every group is there and far behind.
+        limits.retainedBytes = min(
+            limits.retainedBytes,
+            configuration.retainedLogBytes / groups
+        )
         limits.heldBytesMax = 4 * limits.retainedBytes
         return limits
     }
-
-    /// Bytes of payload that all replicas together keep in memory for followers that lag: 128 MiB, and four times
-    /// that at worst, while a follower of every one of them is there and far behind.
-    private static let retainedBytesMax = 128 << 20
 
     private func host<Machine: StateMachine>(
         _ id: GroupID,

@@ -120,7 +120,11 @@ extension ShardMachine {
             let new = try old.reopened()
             current.withLock { $0 = new }
         }
-        listener.withLock { $0 }?.shardChanged(shard)
+        let listener = listener.withLock { $0 }
+        listener?.shardChanged(shard)
+        // What it brought fell due by commands that were not applied here.
+        let due = try store.read { reader throws(StoreError) in try reader.nextDueAt() }
+        if let due { listener?.dueTimeSet(shard, due) }
     }
 }
 

@@ -41,23 +41,13 @@ extension GroupRoute: GroupAnswering {
     ) throws(DecodingFault) {
         let command = try Machine.decode(command)
         guard let local else { return reply(.failure(.notLeader(leader: leader))) }
-        let deadline = NIODeadline.now() + time
-        let propose: @Sendable () -> Void = {
-            local.propose(command, by: deadline) { outcome in
-                reply(
-                    outcome.map {
-                        RemoteAnswer(
-                            bytes: $0.encodedBytes,
-                            applied: local.machine.applied.index
-                        )
-                    }
-                )
-            }
+        local.propose(command, by: NIODeadline.now() + time) { outcome in
+            reply(
+                outcome.map {
+                    RemoteAnswer(bytes: $0.encodedBytes, applied: local.machine.applied.index)
+                }
+            )
         }
-        // Two clocks agree to some milliseconds at best. One that is too far ahead is refused by the store.
-        let ahead = Machine.notBefore(command).map { ($0 - local.clock.now()).milliseconds } ?? 0
-        guard ahead > 0, .milliseconds(ahead) < time else { return propose() }
-        eventLoop.scheduleTask(in: .milliseconds(ahead)) { propose() }
     }
 
     func answerReadIndex(

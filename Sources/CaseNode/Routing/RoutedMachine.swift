@@ -10,10 +10,6 @@ protocol RoutedMachine: StateMachine where Answer: BinaryCodable {
 
     /// What `decode` reads.
     static func encode(unstamped command: Command) -> [UInt8]
-
-    /// The time that a command speaks of, by its sender's clock: stamped earlier, it would be refused. Nil for one
-    /// that speaks of none.
-    static func notBefore(_ command: Command) -> Timestamp?
 }
 
 extension ShardMachine: RoutedMachine {
@@ -23,12 +19,6 @@ extension ShardMachine: RoutedMachine {
 
     static func encode(unstamped command: ShardCommand) -> [UInt8] {
         StampedShardCommand(at: .zero, command: command).encodedBytes
-    }
-
-    /// The coordinator's clock may be ahead of the shard's leader's: a sweep then waits for that to come as far.
-    static func notBefore(_ command: ShardCommand) -> Timestamp? {
-        if case .sweep(_, let asOf, _) = command { return asOf }
-        return nil
     }
 }
 
@@ -42,6 +32,4 @@ extension SystemMachine: RoutedMachine {
         command.at = .zero
         return command.encodedBytes
     }
-
-    static func notBefore(_ command: StampedSystemCommand) -> Timestamp? { nil }
 }

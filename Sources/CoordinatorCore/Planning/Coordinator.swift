@@ -48,6 +48,10 @@ public struct Coordinator: Sendable {
         case .tick(let now, let state, let zone):
             guard state.epoch <= epoch else { return stop() }
             return tick(now: now, state, zone)
+        case .shardAnswered(let errand, _) where errand.epoch != epoch,
+            .proposalAnswered(let errand, _) where errand.epoch != epoch:
+            // To a predecessor on this node. That one was fenced off, or not; this one is not meant.
+            return []
         case .shardAnswered(_, .staleEpoch), .proposalAnswered(_, .staleEpoch):
             return stop()
         case .shardAnswered(let errand, let answer):

@@ -2,7 +2,7 @@ import CaseModel
 import ClusterPrimitives
 
 /// The name of one try: an answer carries it back, so that late answers to earlier tries are passed
-/// over.
+/// over, those to an earlier coordinator of the same node among them.
 public struct Errand: Hashable, Sendable {
     enum Planner: UInt8, Sendable {
         case sweep
@@ -13,6 +13,8 @@ public struct Errand: Hashable, Sendable {
         case placement
     }
 
+    /// Of the coordinator that wants it: tries are numbered anew in each.
+    let epoch: Epoch
     let planner: Planner
     let attempt: UInt64
 }

@@ -68,7 +68,7 @@ struct NightPlanner: Sendable {
             command(record, number: view.nextNumber, boundary: boundary).map {
                 CoordinatorEffect.propose(
                     $0,
-                    Errand(planner: .nightRecord, attempt: attempt)
+                    Errand(epoch: epoch, planner: .nightRecord, attempt: attempt)
                 )
             }
         }
@@ -156,6 +156,10 @@ struct NightPlanner: Sendable {
                 boundary: night.boundary,
                 limit: PlannerLimits.pageCasesMax
             )
-        return .tell(shard, command, Errand(planner: .night, attempt: attempt))
+        return .tell(
+            shard,
+            command,
+            Errand(epoch: epoch, planner: .night, attempt: attempt)
+        )
     }
 }

@@ -107,7 +107,7 @@ struct NoticePlanner: Sendable {
                         shard: key.shard,
                         epoch: epoch
                     ),
-                    Errand(planner: .noticeRecord, attempt: attempt)
+                    Errand(epoch: epoch, planner: .noticeRecord, attempt: attempt)
                 )
             }
         }
@@ -129,6 +129,10 @@ struct NoticePlanner: Sendable {
                 )
             case .back: .ownerBack(epoch: epoch, principal: notice.principal)
             }
-        return .tell(key.shard, command, Errand(planner: .notice, attempt: attempt))
+        return .tell(
+            key.shard,
+            command,
+            Errand(epoch: epoch, planner: .notice, attempt: attempt)
+        )
     }
 }

@@ -3,10 +3,15 @@ import ClusterPrimitives
 
 /// Tells each shard to sweep when something there is due.
 ///
-/// Promises, while it ticks: never told before the time is due; told within 1 s of it while the
-/// shard answers; what fell due while nobody coordinated is done first thing, since a new planner
-/// knows no due times and asks every shard. Told twice does no harm: the shard looks at each case
-/// again.
+/// Promises, while it ticks: never told before the time is due; told with the next tick where the
+/// shard's clock is no further behind than it was; what fell due while nobody coordinated is done
+/// first thing, since a new planner knows no due times and asks every shard. Told twice does no harm:
+/// the shard looks at each case again.
+///
+/// A shard refuses a time that its own clock has not reached. It is then told an earlier one, twice as
+/// far back with each refusal, half a second apart at most: a shard that is behind by 1 s acts within
+/// 3 s of the coordinator's instant, and the next time about as late as its clock is. Nothing is lost by
+/// that: whether a case is due is judged by the shard's time.
 ///
 /// What it knows is in memory alone, and comes from answers (the next due time) and announcements
 /// (one that moved earlier). Rejected: replicated due times, a second truth beside the shards' own
@@ -137,7 +142,7 @@ struct SweepPlanner: Sendable {
             return .tell(
                 shard,
                 .sweep(epoch: epoch, asOf: asOf, limit: PlannerLimits.pageCasesMax),
-                Errand(planner: .sweep, attempt: attempt)
+                Errand(epoch: epoch, planner: .sweep, attempt: attempt)
             )
         }
     }

@@ -12,12 +12,19 @@ struct ShowCommand: AsyncParsableCommand {
     @Argument(help: "The case's id; lower case, hyphens and spaces are fine.")
     var caseID: String
 
+    @OptionGroup var staleness: StaleOptions
+
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
         try await Session.run(global) { session in
-            let record = try await session.client.get(caseID)
-            try session.show(record.json, session.text(record))
+            let (record, age) = try await staleness.read { limit in
+                try await session.client.getStale(caseID, ageMax: limit)
+            } _: {
+                try await session.client.get(caseID)
+            }
+            try session.show(record.json.aged(age), session.text(record))
+            session.noteAge(age)
         }
     }
 }
@@ -64,6 +71,8 @@ struct ListCommand: AsyncParsableCommand {
     @Flag(help: "All of them, however many.")
     var all = false
 
+    @OptionGroup var staleness: StaleOptions
+
     @OptionGroup var global: GlobalOptions
 
     enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -96,26 +105,47 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         try await Session.run(global) { session in
             var table = Table("ID", "STATUS", "PRIORITY", "QUEUE", "OWNER", "UPDATED", "TITLE")
-            var count = 0
-            for try await record in session.client.cases(query) {
-                guard all || count < limit else { break }
-                count += 1
-                if session.format == .json {
-                    try Terminal.write(record.json.text + "\n")
-                } else {
-                    table.add(
-                        record.id,
-                        session.label(record.status),
-                        session.label(record.priority),
-                        record.queue,
-                        record.owner,
-                        Times.text(record.updatedAt),
-                        record.title
-                    )
+            var oldest: Duration?
+            var left = all ? Int.max : limit
+            var query = query
+            repeat {
+                let (page, age) = try await staleness.read { limit in
+                    try await session.client.listStale(query, ageMax: limit)
+                } _: {
+                    try await session.client.list(query)
                 }
-            }
+                if let age { oldest = max(oldest ?? .zero, age) }
+                for record in page.cases.prefix(left) {
+                    try show(record, age, session, &table)
+                }
+                left -= page.cases.count
+                // A token that stands still would walk in a circle.
+                if page.nextPageToken == query.pageToken { break }
+                query.pageToken = page.nextPageToken
+            } while left > 0 && !query.pageToken.isEmpty
             if session.format == .table { try Terminal.write(table.text) }
+            session.noteAge(oldest)
         }
+    }
+
+    private func show(
+        _ record: CaseRecord,
+        _ age: Duration?,
+        _ session: Session,
+        _ table: inout Table
+    ) throws {
+        guard session.format == .table else {
+            return try Terminal.write(record.json.aged(age).text + "\n")
+        }
+        table.add(
+            record.id,
+            session.label(record.status),
+            session.label(record.priority),
+            record.queue,
+            record.owner,
+            Times.text(record.updatedAt),
+            record.title
+        )
     }
 }
 
@@ -133,27 +163,57 @@ struct HistoryCommand: AsyncParsableCommand {
     @Option(help: "Only entries above this number.")
     var after: UInt64 = 0
 
+    @OptionGroup var staleness: StaleOptions
+
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
         try await Session.run(global) { session in
             var table = Table("NR", "VERSION", "AT", "ACTION", "ACTOR", "WHAT")
-            for try await entry in session.client.entries(of: caseID, after: after) {
-                if session.format == .json {
-                    try Terminal.write(entry.json.text + "\n")
-                } else {
-                    table.add(
-                        "\(entry.number)",
-                        "\(entry.version)",
-                        Times.text(entry.at),
-                        entry.title,
-                        entry.actor,
-                        entry.summary
+            var oldest: Duration?
+            var after = after
+            var isLast = false
+            while !isLast {
+                let (page, age) = try await staleness.read { limit in
+                    try await session.client.historyStale(
+                        caseID,
+                        after: after,
+                        pageSize: Self.pageRows,
+                        ageMax: limit
                     )
+                } _: {
+                    try await session.client.history(caseID, after: after, pageSize: Self.pageRows)
                 }
+                if let age { oldest = max(oldest ?? .zero, age) }
+                for entry in page.entries { try show(entry, age, session, &table) }
+                after = page.entries.last?.number ?? after
+                isLast = !page.more || page.entries.isEmpty
             }
             if session.format == .table { try Terminal.write(table.text) }
+            session.noteAge(oldest)
         }
+    }
+
+    /// Rows asked for at a time: the most that a server gives.
+    private static let pageRows: UInt32 = 500
+
+    private func show(
+        _ entry: CaseEntry,
+        _ age: Duration?,
+        _ session: Session,
+        _ table: inout Table
+    ) throws {
+        guard session.format == .table else {
+            return try Terminal.write(entry.json.aged(age).text + "\n")
+        }
+        table.add(
+            "\(entry.number)",
+            "\(entry.version)",
+            Times.text(entry.at),
+            entry.title,
+            entry.actor,
+            entry.summary
+        )
     }
 }
 

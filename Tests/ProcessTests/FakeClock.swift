@@ -1,0 +1,85 @@
+import ClusterPrimitives
+import Foundation
+
+/// Another date for nodes, by libfaketime: their wall clock begins at an instant, runs at the machine's rate and
+/// jumps for all of them when it is told to. Their monotonic clock stays the machine's.
+final class FakeClock: Sendable {
+    struct NoLibrary: Error, CustomStringConvertible {
+        let description = "libfaketime is not installed (Debian: libfaketime)"
+    }
+
+    private static let sharedMemory = "/dev/shm"
+    private let directory: TemporaryDirectory
+    private let library: String
+    private let timers: Interposer.Library
+    /// How far the nodes' clocks are ahead of the machine's, in whole seconds.
+    private let shiftSeconds: Locked<Int64>
+    private let starts = Locked(0)
+    private let name = "casecluster-\(UUID().uuidString.prefix(8))"
+
+    init(startingAt instant: Timestamp) throws {
+        library = try Self.library()
+        timers = try Interposer.build("timers")
+        directory = try TemporaryDirectory()
+        shiftSeconds = Locked(0)
+        try jump(to: instant)
+    }
+
+    deinit {
+        // What nodes that were killed left.
+        for number in 1...max(1, starts.withLock { $0 }) {
+            for file in ["sem.\(name)-\(number)", "\(name)-\(number)"] {
+                unlink("\(Self.sharedMemory)/\(file)")
+            }
+        }
+    }
+
+    /// What the nodes' clocks show.
+    var now: Timestamp {
+        Self.machineTime() + TimeSpan(milliseconds: shiftSeconds.withLock { $0 } * 1_000)
+    }
+
+    /// All nodes' clocks jump at once, to the whole second at or after `instant`.
+    func jump(to instant: Timestamp) throws {
+        let seconds = ((instant - Self.machineTime()).milliseconds + 999) / 1_000
+        shiftSeconds.withLock { $0 = seconds }
+        let sign = seconds < 0 ? "" : "+"
+        // In one piece: a node reads it at any moment.
+        try Data("\(sign)\(seconds)\n".utf8).write(
+            to: URL(filePath: path),
+            options: .atomic
+        )
+    }
+
+    /// What gives a node this clock: for one start.
+    func environment() -> [String: String] {
+        let number = starts.withLock { starts in
+            starts += 1
+            return starts
+        }
+        return [
+            "LD_PRELOAD": "\(timers.path) \(library)",
+            "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+            // Where these are not given, the library adds them to the environment by itself, which moves it;
+            // and the Swift runtime, which finds a program's arguments beside it, finds none.
+            "FAKETIME_SHARED": "/\(name)-\(number) /\(name)-\(number)",
+        ]
+    }
+
+    private var path: String { directory.path + "/shift" }
+
+    private static func machineTime() -> Timestamp {
+        Timestamp(rawValue: Int64(Date().timeIntervalSince1970 * 1_000))
+    }
+
+    /// Debian keeps it in a folder of its own, by the machine's architecture.
+    private static func library() throws -> String {
+        let root = "/usr/lib"
+        for folder in try FileManager.default.contentsOfDirectory(atPath: root) {
+            let path = "\(root)/\(folder)/faketime/libfaketimeMT.so.1"
+            if FileManager.default.fileExists(atPath: path) { return path }
+        }
+        throw NoLibrary()
+    }
+}
