@@ -7,7 +7,7 @@ import Testing
 @Suite struct SkewTests {
     /// One shard with a case that is due, on a clock that lies behind the coordinator's.
     private struct SlowShard {
-        let skew: TimeSpan
+        var skew: TimeSpan
         let due: Timestamp
         var closedAsOf: Timestamp?
         var refusals = 0
@@ -51,5 +51,31 @@ import Testing
         #expect(closedAsOf >= shard.due)
         let late = now - shard.due
         #expect(late.milliseconds <= 2 * skewMilliseconds + 3_000, "late by \(late)")
+    }
+
+    /// Goal: a clock that lay hours behind for two seconds makes nothing late that falls due a minute after.
+    @Test func aSkewThatIsOverMakesNothingLate() throws {
+        let cluster = TestCluster.founded(shards: 1)
+        let epoch = Epoch(incarnation: 1, term: Term(1))
+        var coordinator = Coordinator(epoch: epoch, shardCount: 1)
+        var now = TestCluster.start
+        let agrees = now + .seconds(2)
+        var shard = SlowShard(
+            skew: TimeSpan(milliseconds: 4 * 3_600_000),
+            due: now + .seconds(60)
+        )
+        while shard.closedAsOf == nil, now < TestCluster.start + .seconds(200) {
+            now = now + TimeSpan(milliseconds: 100)
+            if now == agrees { shard.skew = .seconds(0) }
+            var effects = coordinator.step(.tick(now: now, state: cluster.state, zone: .utc))
+            while let effect = effects.popLast() {
+                guard case .tell(_, .sweep(_, let asOf, _), let errand) = effect else { continue }
+                let answer = ShardAnswer(shard.sweep(asOf: asOf, now: now))
+                effects += coordinator.step(.shardAnswered(errand, answer))
+            }
+        }
+        #expect(shard.refusals > 2)
+        let late = now - shard.due
+        #expect(shard.closedAsOf != nil && late.milliseconds <= 500, "late by \(late)")
     }
 }

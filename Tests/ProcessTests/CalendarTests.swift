@@ -7,8 +7,8 @@ import Testing
 /// Method: three nodes under libfaketime, whose clocks jump from one moment of interest to shortly before the next.
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct CalendarTests {
-    /// The longest jump. The usual one leaves out all nights but those that matter; with 4 every night is
-    /// lived through.
+    /// The longest jump. The usual one leaves out all nights but those that matter; with 12 every night
+    /// is lived through.
     static let stepHours = Int64(TestSize.number("CASECLUSTER_CLOCK_STEP_HOURS", else: 24 * 7))
     static let casesOfABatch = 16
     /// Before a moment of interest: a jump is believed after two seconds, and then there must be time to see

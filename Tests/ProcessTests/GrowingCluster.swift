@@ -129,6 +129,16 @@ final class GrowingCluster: Sendable {
 
     func dataDirectory(_ id: UInt64) -> String { "\(directory.path)/node-\(id)" }
 
+    /// Whether a node's disk has anything of a shard, below ten.
+    func hasStore(_ id: UInt64, shard: UInt32) -> Bool {
+        let store = dataDirectory(id) + "/store"
+        let names = FileManager.default.enumerator(atPath: store)?.compactMap { $0 as? String }
+        let isThere = { (word: String) in
+            names?.contains { $0.hasPrefix("\(word)-000\(shard)") } ?? false
+        }
+        return isThere("shard") || isThere("leaving")
+    }
+
     var adminToken: String {
         get throws {
             let paths = options.withLock { $0.values.map { $0.dataDirectory + "/admin.token" } }

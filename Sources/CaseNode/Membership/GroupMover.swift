@@ -12,10 +12,10 @@ import ReplicaDriver
 /// less than the one before it could bring a member back.
 struct GroupMover: Sendable {
     /// Between two looks, in milliseconds: a join of a small shard takes some of them.
-    static let milliseconds: Int64 = 200
-    /// Groups in which newcomers may be catching up at a time, on one leader: their snapshots share disk and
-    /// network with the clients' work.
-    static let catchingUpMax = 4
+    static let milliseconds: Int64 = 100
+    /// Groups in which newcomers may be catching up at a time, on one leader: as many as there may be snapshots
+    /// on their way. More would be turned away, and would wait a second before they are sent again.
+    static let catchingUpMax = PeerLimits.snapshotsMax
 
     let context: ServiceContext
     let logger: Logger

@@ -4,6 +4,7 @@ import ClusterPrimitives
 import CoordinatorCore
 import NIOCore
 import RPC
+import RaftCore
 import ReplicaDriver
 
 /// `casecluster.v1.Cluster`, its half about nodes that come and go.

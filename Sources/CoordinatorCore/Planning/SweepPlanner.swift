@@ -78,6 +78,7 @@ struct SweepPlanner: Sendable {
             }
             #endif
             if quiet >= PlannerLimits.recheckTicks { shards[position].due = .unknown }
+            shards[position].lag = Self.faded(shards[position].lag)
             if isDue(position) { slots.want(ShardID(UInt16(position))) }
         }
         return start(&attempts)
@@ -162,6 +163,12 @@ struct SweepPlanner: Sendable {
     private static func longer(_ lag: TimeSpan) -> TimeSpan {
         let next = max(2 * lag.milliseconds, PlannerLimits.tickMillisecondsMax)
         return TimeSpan(milliseconds: min(next, PlannerLimits.lagMillisecondsMax))
+    }
+
+    /// With each tick: halved in about four seconds. A clock that lay behind for a moment, because it believed in
+    /// a step later than this one, must not make late what falls due hours after.
+    private static func faded(_ lag: TimeSpan) -> TimeSpan {
+        TimeSpan(milliseconds: lag.milliseconds * 63 / 64)
     }
 
     /// After an answer: nearer again by an eighth, so that one refusal does not make timers late for ever.
