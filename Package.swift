@@ -118,10 +118,15 @@ let tests: [Target] = [
         exclude: ["Python"]
     ),
     .target(
+        name: "DiskSimulator",
+        dependencies: ["ClusterPrimitives", "ReplicationLog"],
+        path: "Tests/DiskSimulator"
+    ),
+    .target(
         name: "ClusterSimulator",
         dependencies: [
-            "CaseModel", "CaseStore", "ClusterPrimitives", "CoordinatorCore", "RaftCore",
-            "ReplicaDriver", "ReplicationLog", grdb, grdbSQLite,
+            "CaseModel", "CaseStore", "ClusterPrimitives", "CoordinatorCore", "DiskSimulator",
+            "RaftCore", "ReplicaDriver", "ReplicationLog", grdb, grdbSQLite,
         ],
         path: "Tests/ClusterSimulator"
     ),
@@ -133,8 +138,8 @@ let tests: [Target] = [
     .testTarget(
         name: "ClusterSimulatorTests",
         dependencies: [
-            "ClusterSimulator", "CaseModel", "CaseStore", "ClusterPrimitives", "RaftCore",
-            "ReplicationLog", grdb, grdbSQLite,
+            "ClusterSimulator", "CaseModel", "CaseStore", "ClusterPrimitives", "DiskSimulator",
+            "RaftCore", "ReplicationLog", grdb, grdbSQLite,
         ]
     ),
     .testTarget(name: "ClusterPrimitivesTests", dependencies: ["ClusterPrimitives"]),
@@ -160,7 +165,7 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "ReplicationLogTests",
-        dependencies: ["ReplicationLog", "RaftCore", "ClusterPrimitives"]
+        dependencies: ["ReplicationLog", "RaftCore", "ClusterPrimitives", "DiskSimulator"]
     ),
     .testTarget(
         name: "CaseStoreTests",

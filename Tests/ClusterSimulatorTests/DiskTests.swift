@@ -1,8 +1,7 @@
 import ClusterPrimitives
+import DiskSimulator
 import ReplicationLog
 import Testing
-
-@testable import ClusterSimulator
 
 @Suite struct SimulatedDiskTests {
     private let disk = SimulatedDisk()

@@ -25,6 +25,14 @@ private struct Register: SequentialModel {
         case .add(let value): output == nil || output == state + value ? state + value : nil
         }
     }
+
+    func isIdle(_ input: Input, _ output: Int) -> Bool {
+        switch input {
+        case .read: true
+        case .swap: output == 0
+        case .write, .add: false
+        }
+    }
 }
 
 private typealias Step = Operation<Register.Input, Int>

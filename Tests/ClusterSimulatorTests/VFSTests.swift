@@ -2,6 +2,7 @@ import CaseModel
 import CaseStore
 import ClusterPrimitives
 import ClusterSimulator
+import DiskSimulator
 import GRDB
 import Testing
 

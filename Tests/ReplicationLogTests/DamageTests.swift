@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 import Testing
@@ -210,7 +211,7 @@ import Testing
             let next = again.lastIndex(Self.group).rawValue + 1
             try again.append([.entries(Self.group, [LogFixture.entry(next, term: 2)])])
             _ = try again.sync()
-            copy.cutPower(.losesUnsynced)
+            copy.loseUnsynced()
             let (_, last) = try open(copy)
             #expect(last[Self.group]?.last.index == LogIndex(next), "cut at \(cut)")
         }

@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 import Testing
@@ -14,7 +15,7 @@ import Testing
         while true {
             failing += 1
             let disk = SimulatedDisk()
-            disk.failingSync = failing
+            disk.syncsUntilFailure = failing
             var candidates = [LogModel()]
             var opened: ReplicationLog?
             do {
@@ -33,7 +34,9 @@ import Testing
                 #expect(disk.syncs < failing)
                 break
             } catch {
-                guard case .io(.synchronize, _, _) = error else {
+                switch error {
+                case .io(.synchronize, _, _), .io(.synchronizeDirectory, _, _): break
+                default:
                     Issue.record("\(error)")
                     return
                 }
@@ -46,7 +49,7 @@ import Testing
                 }
                 #expect(disk.syncs == syncs, "it was not tried again")
             }
-            disk.cutPower(.losesUnsynced)
+            disk.loseUnsynced()
             let (log, recovered) = try LogFixture.open(disk)
             #expect(
                 candidates.contains(try LogModel(log, recovered)),
@@ -102,7 +105,7 @@ import Testing
         #expect(!log.isShortOfSpace, "retired segments filled the reserve again")
         try log.append([.entries(group, [LogFixture.entry(last + 1, term: 72)])])
         _ = try log.sync()
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (_, recovered) = try LogFixture.open(disk)
         #expect(recovered[group]?.last.index == LogIndex(last + 1))
         #expect(recovered[group]?.hardState.term == Term(72))
@@ -140,7 +143,7 @@ import Testing
             _ = try log.sync()
         }
         disk.bytesMax = disk.bytesUsed
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, recovered) = try LogFixture.open(disk)
         #expect(again.isShortOfSpace)
         #expect(recovered[group]?.last.index == LogIndex(last))
@@ -154,7 +157,7 @@ import Testing
             throws: { if case LogError.diskFull = $0 { true } else { false } }
         )
         disk.bytesMax = .max
-        disk.cutPower(.keepsUnsynced)
+        disk.endProcess()
         _ = try LogFixture.open(disk)
     }
 
@@ -168,7 +171,7 @@ import Testing
         #expect(log.pendingBytes > 0)
         disk.fullSuffix = nil
         #expect(try log.sync().map(\.last.index) == [LogIndex(1)])
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (_, recovered) = try LogFixture.open(disk)
         #expect(recovered[group]?.last.index == LogIndex(1))
     }

@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 
@@ -23,7 +24,7 @@ enum LogFixture {
     ) throws(LogError) -> (log: ReplicationLog, recovered: RecoveredLog) {
         try ReplicationLog.open(
             directory: directory,
-            fileSystem: SimulatedFileSystem(disk: disk),
+            fileSystem: SimulatedLogFiles(disk),
             configuration: configuration,
             identity: identity,
             opening: opening,
@@ -49,5 +50,13 @@ enum LogFixture {
     static func segmentPath(_ generation: UInt64) -> String {
         let number = String(generation)
         return "log/" + String(repeating: "0", count: 20 - number.count) + number + ".log"
+    }
+}
+
+extension SimulatedDisk {
+    /// The power goes and comes back: of what was not synced any part stays, as the seed has it.
+    func tear(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        cutPower(using: &random)
     }
 }

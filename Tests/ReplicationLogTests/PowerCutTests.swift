@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 import Testing
@@ -63,13 +64,13 @@ import Testing
         for cut in 1...whole.operations {
             for mode in 0..<3 {
                 let disk = SimulatedDisk()
-                disk.powerCutAt = cut
+                disk.operationsUntilCut = cut
                 let promised = run(disk, seed: seed)
                 #expect(!promised.didEnd)
                 switch mode {
-                case 0: disk.cutPower(.losesUnsynced)
-                case 1: disk.cutPower(.keepsUnsynced)
-                default: disk.cutPower(.tears(seed: seed &* 1_000_003 &+ UInt64(cut)))
+                case 0: disk.loseUnsynced()
+                case 1: disk.endProcess()
+                default: disk.tear(seed: seed &* 1_000_003 &+ UInt64(cut))
                 }
                 try verify(disk, promised, "SIM_SEED=\(seed) cut=\(cut) mode=\(mode)")
             }
@@ -81,14 +82,14 @@ import Testing
         let (log, recovered) = try LogFixture.open(disk)
         let found = try LogModel(log, recovered)
         #expect(run.candidates.contains(found), "\(label)")
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, same) = try LogFixture.open(disk)
         #expect(try LogModel(again, same) == found, "what recovery found is durable; \(label)")
         var workload = LogWorkload(seed: 99)
         workload.model = found
         for _ in 0..<12 { try again.append(workload.next()) }
         _ = try again.sync()
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (model, report) = try LogFixture.read(disk)
         #expect(model == workload.model, "\(label)")
         #expect(report.tornTail == nil)
@@ -102,13 +103,13 @@ import Testing
         for first in stride(from: 40, through: whole.operations, by: 97) {
             for second in 1...12 {
                 let disk = SimulatedDisk()
-                disk.powerCutAt = first
+                disk.operationsUntilCut = first
                 let promised = run(disk, seed: seed)
-                disk.cutPower(.tears(seed: UInt64(first)))
-                disk.powerCutAt = disk.operations + second
+                disk.tear(seed: UInt64(first))
+                disk.operationsUntilCut = second
                 // It may end before the cut: then it is a plain restart.
                 _ = try? LogFixture.open(disk)
-                disk.cutPower(.tears(seed: UInt64(second)))
+                disk.tear(seed: UInt64(second))
                 try verify(disk, promised, "SIM_SEED=\(seed) first=\(first) second=\(second)")
             }
         }
@@ -124,13 +125,13 @@ import Testing
         for first in checkpoints {
             for second in 1...12 {
                 let disk = SimulatedDisk()
-                disk.powerCutAt = first
+                disk.operationsUntilCut = first
                 let promised = run(disk, seed: seed)
-                disk.cutPower(.keepsUnsynced)
-                disk.powerCutAt = disk.operations + second
+                disk.endProcess()
+                disk.operationsUntilCut = second
                 // It may end before the cut: then it is a plain restart.
                 _ = try? LogFixture.open(disk)
-                disk.cutPower(.tears(seed: UInt64(first * 16 + second)))
+                disk.tear(seed: UInt64(first * 16 + second))
                 try verify(disk, promised, "SIM_SEED=\(seed) first=\(first) second=\(second)")
             }
         }

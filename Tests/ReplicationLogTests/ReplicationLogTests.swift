@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 import Testing
@@ -23,7 +24,7 @@ import Testing
         #expect(try log.sync().isEmpty)
         #expect(try read(log, 2, 3) == [LogFixture.entry(2), LogFixture.entry(3)])
 
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, found) = try LogFixture.open(disk, opening: .existing)
         #expect(found[group]?.hardState == state)
         #expect(found[group]?.entries == LogIndex(1)...LogIndex(5))
@@ -41,7 +42,7 @@ import Testing
         try log.append([.entries(group, [LogFixture.entry(1)])])
         _ = try log.sync()
         try log.append([.entries(group, [LogFixture.entry(2)])])
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (_, found) = try LogFixture.open(disk)
         #expect(found[group]?.last.index == LogIndex(1))
     }
@@ -152,7 +153,7 @@ import Testing
         try log.append([.entries(group, entries)])
         #expect(log.segmentCount > 1)
         #expect(try log.sync().map(\.last.index) == [LogIndex(60)])
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, _) = try LogFixture.open(disk)
         #expect(try read(again, 1, 60) == entries)
     }

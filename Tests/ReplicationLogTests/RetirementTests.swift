@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 import Testing
@@ -39,7 +40,7 @@ import Testing
             try log.entries(quiet, from: LogIndex(11), through: LogIndex(14), bytesMax: .max)
                 == entries
         )
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, recovered) = try LogFixture.open(disk)
         let group = try #require(recovered[quiet])
         #expect(group.hardState == state && group.configuration == [9, 8, 7])
@@ -75,7 +76,7 @@ import Testing
         #expect(try log.sync().isEmpty, "no receipt for what is gone")
         try roll(log, times: 5)
         #expect(log.segmentCount <= 2)
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, recovered) = try LogFixture.open(disk)
         #expect(recovered[quiet] == nil)
         try again.append([.entries(quiet, [LogFixture.entry(1)])])
@@ -96,7 +97,7 @@ import Testing
         ])
         _ = try log.sync()
         try roll(log, times: 6)
-        disk.cutPower(.losesUnsynced)
+        disk.loseUnsynced()
         let (again, recovered) = try LogFixture.open(disk)
         #expect(recovered[quiet]?.entries == LogIndex(11)...LogIndex(13))
         #expect(recovered[quiet]?.base.term == Term(1))

@@ -13,6 +13,10 @@ public enum CaseInput: Sendable {
     case resumeByTimer
     /// The coordinator archives it.
     case archive
+    /// Somebody left the directory: what they have in hand is released.
+    case ownerGone(PrincipalID)
+    /// Somebody is back in the directory.
+    case ownerBack(PrincipalID)
 }
 
 /// What is answered.
@@ -54,8 +58,13 @@ public struct CaseView: Hashable, Sendable {
 /// checked here is that replication keeps them. Time has no part in it: whether a timer acted too early
 /// is asked elsewhere, so here it may act whenever the case's status allows it.
 public struct CaseHistoryModel: SequentialModel {
-    /// Nil before the case is made.
-    public typealias State = CaseRecord?
+    /// A case, and what its shard knows of owners.
+    public struct State: Hashable, Sendable {
+        /// Nil before the case is made.
+        var record: CaseRecord?
+        /// Who has left the directory, sorted.
+        var gone: [PrincipalID] = []
+    }
 
     /// The present, always.
     private static let now = Timestamp(millisecondsSince1970: 1_750_000_000_000)
@@ -66,50 +75,78 @@ public struct CaseHistoryModel: SequentialModel {
     public init(_ id: CaseID) { self.id = id }
 
     /// Before the case is made.
-    public var initial: CaseRecord? { nil }
+    public var initial: State { State() }
 
     /// The case after it, if it can be.
-    public func next(_ state: CaseRecord?, _ input: CaseInput, _ output: CaseOutput?) -> State? {
+    public func next(_ state: State, _ input: CaseInput, _ output: CaseOutput?) -> State? {
         switch input {
         case .read:
             guard let output else { return state }
-            return output == .seen(state.map { CaseView($0) }) ? .some(state) : nil
+            return output == .seen(state.record.map { CaseView($0) }) ? state : nil
         case .command(let command): return step(state, command, output)
         case .closeByTimer:
-            return byTimer(state, .closeByTimer(asOf: .distantFuture))
-        case .resumeByTimer: return byTimer(state, .resume)
+            return byTimer(state, .closeByTimer(asOf: .distantFuture), output)
+        case .resumeByTimer: return byTimer(state, .resume, output)
         case .archive:
-            return byTimer(state, .archive(boundary: .distantFuture))
+            return byTimer(state, .archive(boundary: .distantFuture), output)
+        case .ownerGone(let owner):
+            var next = state
+            if !next.gone.contains(owner) {
+                next.gone = (next.gone + [owner]).sorted { $0.rawValue < $1.rawValue }
+            }
+            guard state.record?.owner == owner else { return next }
+            return byTimer(next, .release(note: "gone"), nil) ?? next
+        case .ownerBack(let owner):
+            var next = state
+            next.gone.removeAll { $0 == owner }
+            return next
         }
     }
 
-    private func byTimer(_ state: State, _ action: CaseAction) -> State? {
-        guard let state else { return nil }
+    /// Reads and refusals.
+    public func isIdle(_ input: CaseInput, _ output: CaseOutput) -> Bool {
+        if case .accepted = output { false } else { true }
+    }
+
+    private func byTimer(
+        _ state: State,
+        _ action: CaseAction,
+        _ output: CaseOutput?
+    ) -> State? {
+        guard let record = state.record else { return nil }
         let command = CaseCommand(
             actor: Self.system,
             target: id,
             action: action,
             salt: [UInt8](repeating: 0, count: CaseLimits.saltBytes)
         )
-        switch CaseMachine.step(state, command, at: .distantFuture) {
-        case .success(let step): return .some(timeless(step.record))
+        let facts = facts(of: state)
+        switch CaseMachine.step(record, command, at: .distantFuture, facts: facts) {
+        case .success(let step):
+            guard output == nil || output == answer(step.receipt) else { return nil }
+            return State(record: timeless(step.record), gone: state.gone)
         case .failure: return nil
         }
     }
 
+    private func answer(_ receipt: CaseReceipt) -> CaseOutput {
+        .accepted(version: receipt.version, status: receipt.status, owner: receipt.owner)
+    }
+
+    private func facts(of state: State) -> ShardFacts {
+        ShardFacts(ownerIsGone: state.record?.owner.map { state.gone.contains($0) } ?? false)
+    }
+
     private func step(_ state: State, _ command: CaseCommand, _ output: CaseOutput?) -> State? {
         // A matter of time: the clock was past the instant that the client named.
-        if case .refused(.invalid("until", _)) = output { return .some(state) }
-        switch CaseMachine.step(state, command, at: Self.now, newID: id) {
+        if case .refused(.invalid("until", _)) = output { return state }
+        let facts = facts(of: state)
+        switch CaseMachine.step(state.record, command, at: Self.now, facts: facts, newID: id) {
         case .success(let step):
-            let answer = CaseOutput.accepted(
-                version: step.receipt.version,
-                status: step.receipt.status,
-                owner: step.receipt.owner
-            )
-            return output == nil || output == answer ? .some(timeless(step.record)) : nil
+            guard output == nil || output == answer(step.receipt) else { return nil }
+            return State(record: timeless(step.record), gone: state.gone)
         case .failure(let refusal):
-            return output == nil || output == .refused(refusal) ? .some(state) : nil
+            return output == nil || output == .refused(refusal) ? state : nil
         }
     }
 

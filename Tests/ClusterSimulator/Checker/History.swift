@@ -42,4 +42,7 @@ public protocol SequentialModel {
 
     /// The state after `input` was answered with `output` (nil: with anything); nil if it can't be.
     func next(_ state: State, _ input: Input, _ output: Output?) -> State?
+
+    /// Whether an operation that was answered so changes nothing, in whatever state.
+    func isIdle(_ input: Input, _ output: Output) -> Bool
 }

@@ -15,6 +15,10 @@ public enum Verdict: Equatable, Sendable {
 /// at the same set of explained operations in the same state.
 ///
 /// An operation with an unknown outcome may be taken at any time after its question, or not at all.
+///
+/// Two branches are never looked at, since leaving them out loses no order that another does not show: an
+/// answered operation that may come next and never changes anything (a read, a refusal) comes next, for it
+/// could be moved here from wherever else it stood; an unknown one that would change nothing is not taken now.
 public struct LinearizabilityChecker<Model: SequentialModel> {
     /// A history's operation.
     public typealias Step = Operation<Model.Input, Model.Output>
@@ -57,9 +61,7 @@ public struct LinearizabilityChecker<Model: SequentialModel> {
         var known = 0
         var tried = 0
         var seen: Set<Seen> = []
-        var levels = [
-            Level(state: model.initial, candidates: candidates(steps, explained))
-        ]
+        var levels = [level(model.initial, steps, explained)]
         if mustExplain == 0 { return .linearizable }
         while var level = levels.popLast() {
             if let taken = level.taken {
@@ -79,6 +81,10 @@ public struct LinearizabilityChecker<Model: SequentialModel> {
                 levels.append(level)
                 continue
             }
+            if step.returnedAt == nil, state == level.state {
+                levels.append(level)
+                continue
+            }
             explained.insert(candidate)
             guard seen.insert(Seen(explained: explained, state: state)).inserted else {
                 explained.remove(candidate)
@@ -91,9 +97,22 @@ public struct LinearizabilityChecker<Model: SequentialModel> {
             if path.count > best.count { best = path }
             if known == mustExplain { return .linearizable }
             levels.append(level)
-            levels.append(Level(state: state, candidates: candidates(steps, explained)))
+            levels.append(self.level(state, steps, explained))
         }
         return .violated(explained: best.map { order[$0] }.sorted())
+    }
+
+    /// Where to go on from a state: with what changes nothing, if there is something of the kind.
+    private func level(_ state: Model.State, _ steps: [Step], _ explained: Explained) -> Level {
+        let candidates = candidates(steps, explained)
+        let idle = candidates.first { place in
+            let step = steps[place]
+            guard step.returnedAt != nil, let output = step.output,
+                model.isIdle(step.input, output)
+            else { return false }
+            return model.next(state, step.input, output) != nil
+        }
+        return Level(state: state, candidates: idle.map { [$0] } ?? candidates)
     }
 
     /// What may come next: asked before any unexplained operation was answered.

@@ -1,11 +1,19 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
+import CoordinatorCore
 import RaftCore
 
 /// Timers act neither early nor twice: computed anew from the commands as they are committed, each looked
 /// at once, by whichever replica applies it first.
 final class TimerCheck {
+    /// How late a timer may be where all is well: elections and refusals of clocks that differ included.
+    private static let latenessMax = TimeSpan(milliseconds: 10_000)
+    /// After so long a coordinator asks a shard that told it nothing.
+    private static let recheckTime = TimeSpan(
+        milliseconds: Int64(PlannerLimits.recheckTicks) * PlannerLimits.tickMillisecondsMax
+    )
+
     private unowned let world: World
     private var seen: [ShardID: LogIndex] = [:]
     /// When a resolved case may be closed, and a parked one resumed.
@@ -20,6 +28,22 @@ final class TimerCheck {
 
     /// Whether the coordinator has nothing left to do.
     var isSettled: Bool { due.isEmpty && closedAt.keys.allSatisfy { archived.contains($0) } }
+
+    /// What should have been done by now, where nothing has stood in the way since `calm`; nil if all was.
+    /// A night is on record; what fell due may have been told to a coordinator that no longer hears, and
+    /// then it is the next question that finds it.
+    func late(at now: Timestamp, calm: Timestamp) -> String? {
+        let archivedBy = TimeSpan(milliseconds: world.options.nightSeconds * 1_000)
+        for (id, time) in closedAt.sorted(by: { $0.key < $1.key }) where !archived.contains(id) {
+            guard max(time, calm) + archivedBy + Self.latenessMax < now else { continue }
+            return "case \(id) closed at \(time), and the night after is over"
+        }
+        for (id, time) in due.sorted(by: { $0.key < $1.key }) {
+            guard max(time, calm) + Self.recheckTime + Self.latenessMax < now else { continue }
+            return "case \(id) was due at \(time)"
+        }
+        return nil
+    }
 
     /// What the coordinator has left to do, for people.
     var unsettled: String {
@@ -86,6 +110,10 @@ final class TimerCheck {
                 world.fail("case \(item.caseID) says it is due at another time than it should")
             }
             if item.after.status == .closed { closedAt[item.caseID] = item.at }
+            if item.after.status == .deleted {
+                world.coverage[.caseDeleted] += 1
+                closedAt[item.caseID] = nil
+            }
         }
     }
 
@@ -98,6 +126,10 @@ final class TimerCheck {
         case (.resume, .sweep(_, let asOf, _)):
             world.coverage[.resumedByTimer] += 1
             check(item, asOf)
+        case (.release, .ownerGone):
+            world.coverage[.ownerLeft] += 1
+            // It may have been parked: it waits for an owner now.
+            due[item.caseID] = nil
         case (.archive, .archivePage(_, _, let boundary, _)):
             world.coverage[.archived] += 1
             if !archived.insert(item.caseID).inserted {

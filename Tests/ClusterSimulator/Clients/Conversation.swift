@@ -1,14 +1,22 @@
 import CaseModel
 import ClusterPrimitives
+import CoordinatorCore
 
 /// What clients say: the actions that move a case through its life, by whoever may, and now and then by
 /// whoever may not.
 enum Conversation {
     private static let team = TeamID("default")
     private static let queue = QueueFacts(id: QueueID("default"), team: team)
-    private static let agents = ["anna", "bo"].map {
-        Actor(id: PrincipalID($0), role: .agent, teams: [team])
+    private static let agents = [PrincipalID("anna"), leaver.id].map {
+        Actor(id: $0, role: .agent, teams: [team])
     }
+    /// The agent who may leave the directory.
+    static let leaver = DirectoryEntry(
+        id: PrincipalID("bo"),
+        role: .agent,
+        teams: [team],
+        caseMaximum: 5
+    )
     private static let requester = Actor(
         id: PrincipalID("mailto:kim@example.org"),
         role: .requester
@@ -51,7 +59,10 @@ enum Conversation {
         case 87..<94:
             let later = TimeSpan(milliseconds: world.draw(200...6_000))
             action = .park(reason: "stock", until: world.latestTime + later)
-        case 94..<97: action = .resume
+        case 94..<96: action = .resume
+        case 96..<97:
+            actor = supervisor
+            action = .delete(reason: "asked for")
         default: action = .addTag("tag-\(world.draw(0...5))")
         }
         var command = make(actor, id, action, world)

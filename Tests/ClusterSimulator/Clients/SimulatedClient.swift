@@ -1,30 +1,32 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
-import ReplicaDriver
 
 /// A client: one operation at a time, tried again under its key until it is answered or the client gives up.
 final class SimulatedClient {
     /// Cases that clients make; more would only make each history shorter.
     private static let casesMax = 40
+    /// Between two looks of one who only looks, in microseconds.
+    private static let lookTime: Int64 = 25_000
+    /// How long it waits for an answer.
+    private static let lookPatience: Int64 = 300_000
 
     let endpoint: UInt64
-    private unowned let world: World
-    private var leaders: [ShardID: NodeID] = [:]
-    private var isFinishing = false
+    unowned let world: World
+    /// Where each shard's leader was last.
+    var leaders: [ShardID: NodeID] = [:]
+    private(set) var isFinishing = false
     private(set) var isBusy = false
     private var said = 0
+    private let readPercent: Int
+    /// The node where it only looks, all the time, as a desk that is connected there does.
+    let home: NodeID?
 
-    /// What a node answers to an operation.
-    private enum Reply {
-        case result(ShardResult)
-        case seen(CaseView?)
-        case failed(ReplicaFailure)
-    }
-
-    init(_ endpoint: UInt64, _ world: World) {
+    init(_ endpoint: UInt64, _ world: World, home: NodeID? = nil) {
         self.endpoint = endpoint
         self.world = world
+        self.home = home
+        readPercent = world.pick(world.options.readPercents)
     }
 
     func start() { rest() }
@@ -32,9 +34,10 @@ final class SimulatedClient {
     /// Begins nothing new.
     func finish() { isFinishing = true }
 
-    private func rest() {
+    func rest() {
         isBusy = false
-        world.plan(after: world.draw(0...2 * world.options.thinkTime)) { [self] in
+        let thinkTime = home == nil ? world.options.thinkTime : Self.lookTime
+        world.plan(after: world.draw(0...2 * thinkTime)) { [self] in
             if !isFinishing { act() }
         }
     }
@@ -42,15 +45,36 @@ final class SimulatedClient {
     private func act() {
         isBusy = true
         let ids = world.book.caseIDs
-        if ids.isEmpty || ids.count < Self.casesMax && world.chance(12) { return create() }
-        let id = ids[ids.count - 1 - Int(world.draw(0...Int64(min(ids.count, 6)) - 1))]
-        if world.chance(32) { return read(id, until: world.now + 3_000_000) { [self] _ in rest() } }
+        if home != nil { return look(ids) }
+        if ids.isEmpty || ids.count < Self.casesMax && world.chance(12) {
+            return world.chance(25) ? submitMail() : create()
+        }
+        if world.chance(3) { return submitMail() }
+        let id = ids[
+            ids.count - 1 - Int(world.draw(0...Int64(min(ids.count, world.options.hotCases)) - 1))
+        ]
+        if world.chance(readPercent) {
+            return read(id, until: world.now + 3_000_000) { [self] _ in rest() }
+        }
         if world.chance(4), reuseKey() { return }
         let command = Conversation.command(on: id, words: nextWords(), world)
         perform(command, key: key())
     }
 
-    private func nextWords() -> String {
+    private func look(_ ids: [CaseID]) {
+        guard let id = ids.suffix(world.options.hotCases).randomElement(using: &world.random) else {
+            return rest()
+        }
+        read(id, until: world.now + Self.lookPatience) { [self] _ in rest() }
+    }
+
+    /// How long an answer is waited for before somebody else is asked.
+    func attemptTime() -> Int64 {
+        home == nil || world.isHealing
+            ? world.draw(world.options.attemptTime) : Self.lookPatience
+    }
+
+    func nextWords() -> String {
         said += 1
         return "word \(endpoint - SimulatedNetwork.clientsFrom)-\(said)"
     }
@@ -68,20 +92,22 @@ final class SimulatedClient {
 
     // MARK: Commands
 
+    /// The shard that a new case's key chooses.
+    func home(of scope: IdempotencyScope) -> ShardID {
+        ShardID(UInt16(scope.digest.prefix64 % UInt64(world.options.shards)))
+    }
+
     private func create() {
         perform(Conversation.creation(words: nextWords(), world), key: key())
     }
 
     private func perform(_ command: CaseCommand, key: String) {
         let scope = scope(command, key)
-        let shard =
-            command.target?.shard
-            ?? ShardID(UInt16(scope.digest.prefix64 % UInt64(world.options.shards)))
+        let shard = command.target?.shard ?? home(of: scope)
         let from = Int64(world.steps)
         let patience: Int64 =
             world.isHealing ? 60_000_000 : world.pick([400_000, 3_000_000, 9_000_000])
-        attempt(shard, until: world.now + patience, .onCase(command, scope), isRetry: false) {
-            [self] reply in
+        attempt(shard, until: world.now + patience, .onCase(command, scope)) { [self] reply in
             switch reply {
             case .result(let result):
                 if command.target == nil {
@@ -90,15 +116,27 @@ final class SimulatedClient {
                         return
                     }
                     world.book.created(receipt, command, key: scope.digest, from: from)
-                } else if let id = command.target {
-                    world.book.note(id, .command(command), world.book.output(result), from)
+                    world.book.settled(scope, command)
+                    return lookBack(receipt.id)
                 }
-                world.book.settled(scope, command)
+                if let id = command.target {
+                    world.book.note(id, .command(command), world.book.output(result, of: id), from)
+                    world.book.settled(scope, command)
+                    return lookBack(id)
+                }
             default:
-                if let id = command.target { world.book.note(id, .command(command), nil, from) }
+                if let id = command.target {
+                    world.book.note(id, .command(command), nil, from, scope: scope)
+                }
             }
             rest()
         }
+    }
+
+    /// Whoever has done something may look at it at once, wherever they are.
+    private func lookBack(_ id: CaseID) {
+        guard !isFinishing, world.chance(world.options.readBackPercent) else { return rest() }
+        read(id, until: world.now + 3_000_000) { [self] _ in rest() }
     }
 
     /// The key of an answered command with other content must be refused, whatever it asks.
@@ -111,8 +149,7 @@ final class SimulatedClient {
         command.expectedVersion = nil
         var scope = known.scope
         scope.requestHash = SHA256Digest(hashing: command.encodedBytes)
-        attempt(id.shard, until: world.now + 2_000_000, .onCase(command, scope), isRetry: false) {
-            [self] reply in
+        attempt(id.shard, until: world.now + 2_000_000, .onCase(command, scope)) { [self] reply in
             if case .result(let result) = reply {
                 world.coverage[.keyReuseRefused] += 1
                 if result != .refused(.keyReused) {
@@ -129,7 +166,7 @@ final class SimulatedClient {
     /// Reads a case linearizably; tells whether it got an answer in time.
     func read(_ id: CaseID, until deadline: Int64, _ done: @escaping (Bool) -> Void) {
         let from = Int64(world.steps)
-        attempt(id.shard, until: deadline, id, isRetry: false) { [self] reply in
+        ask(id.shard, until: deadline, Look(id: id)) { [self] reply in
             if case .seen(let view) = reply {
                 world.coverage[.readServed] += 1
                 world.book.note(id, .read, .seen(view), from)
@@ -138,145 +175,5 @@ final class SimulatedClient {
                 done(false)
             }
         }
-    }
-
-    // MARK: Attempts
-
-    /// What a node is asked.
-    private protocol Question {
-        func ask(
-            _ shard: SimulatedReplica<SimulatedShardMachine>,
-            _ reply: @escaping (Reply) -> Void
-        )
-    }
-
-    private struct Proposal: Question {
-        let command: ShardCommand
-
-        func ask(
-            _ shard: SimulatedReplica<SimulatedShardMachine>,
-            _ reply: @escaping (Reply) -> Void
-        ) {
-            shard.propose(command) { outcome in
-                switch outcome {
-                case .success(let result): reply(.result(result))
-                case .failure(let failure): reply(.failed(failure))
-                }
-            }
-        }
-    }
-
-    private struct Look: Question {
-        let id: CaseID
-
-        /// The leader reads at once; another replica asks the leader how far it must be.
-        func ask(
-            _ shard: SimulatedReplica<SimulatedShardMachine>,
-            _ reply: @escaping (Reply) -> Void
-        ) {
-            let (process, world) = (shard.process, shard.process.world)
-            guard let leader = shard.leadership.leader, leader != process.node.id else {
-                return shard.read { look(shard, $0, reply) }
-            }
-            world.call(
-                from: process.node.id.rawValue,
-                to: leader,
-                by: process,
-                { server, answer in
-                    server.shards[Int(id.shard.rawValue)].readIndex(answer)
-                },
-                { (index: LogIndex?) in
-                    guard let index else { return reply(.failed(.notLeader(leader: nil))) }
-                    shard.whenApplied(index) { failure in
-                        if failure == nil { world.coverage[.readElsewhere] += 1 }
-                        look(shard, failure, reply)
-                    }
-                }
-            )
-        }
-
-        private func look(
-            _ shard: SimulatedReplica<SimulatedShardMachine>,
-            _ failure: ReplicaFailure?,
-            _ reply: @escaping (Reply) -> Void
-        ) {
-            let process = shard.process
-            if let failure {
-                process.world.coverage[.readFailed] += 1
-                return reply(.failed(failure))
-            }
-            // On a reader's thread, a moment later.
-            process.plan(after: process.loopTime()) {
-                do throws(StoreError) {
-                    let record = try shard.machine.store.read { reader throws(StoreError) in
-                        try reader.record(id)
-                    }
-                    reply(.seen(record.map { CaseView($0) }))
-                } catch {
-                    process.failed(error)
-                }
-            }
-        }
-    }
-
-    private func attempt(
-        _ shard: ShardID,
-        until deadline: Int64,
-        _ command: ShardCommand,
-        isRetry: Bool,
-        _ done: @escaping (Reply) -> Void
-    ) {
-        ask(shard, until: deadline, Proposal(command: command), isRetry: isRetry, done)
-    }
-
-    private func attempt(
-        _ shard: ShardID,
-        until deadline: Int64,
-        _ id: CaseID,
-        isRetry: Bool,
-        _ done: @escaping (Reply) -> Void
-    ) {
-        ask(shard, until: deadline, Look(id: id), isRetry: isRetry, done)
-    }
-
-    private func ask(
-        _ shard: ShardID,
-        until deadline: Int64,
-        _ question: any Question,
-        isRetry: Bool,
-        _ done: @escaping (Reply) -> Void
-    ) {
-        guard world.now < deadline else { return done(.failed(.outcomeUnknown)) }
-        if isRetry { world.coverage[.retriedByKey] += 1 }
-        // A read may go to any node.
-        let isAnywhere = question is Look && world.chance(40)
-        let target =
-            isAnywhere ? world.pick(world.nodes).id : leaders[shard] ?? world.pick(world.nodes).id
-        var isOver = false
-        func again(after pause: Int64, _ leader: NodeID?) {
-            guard !isOver else { return }
-            isOver = true
-            leaders[shard] = leader
-            world.plan(after: pause) { [self] in
-                ask(shard, until: deadline, question, isRetry: true, done)
-            }
-        }
-        world.plan(after: world.draw(300_000...1_500_000)) { again(after: 0, nil) }
-        world.call(
-            from: endpoint,
-            to: target,
-            by: nil,
-            { server, answer in question.ask(server.shards[Int(shard.rawValue)], answer) },
-            { (reply: Reply) in
-                guard !isOver else { return }
-                switch reply {
-                case .failed(.notLeader(let leader)): again(after: 20_000, leader)
-                case .failed: again(after: 100_000, nil)
-                case .result, .seen:
-                    isOver = true
-                    done(reply)
-                }
-            }
-        )
     }
 }

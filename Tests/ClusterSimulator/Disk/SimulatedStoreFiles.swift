@@ -1,4 +1,5 @@
 import CaseStore
+import DiskSimulator
 
 /// The snapshot installer's view of a simulated disk.
 ///
@@ -8,7 +9,7 @@ public struct SimulatedStoreFiles: StoreFiles, @unchecked Sendable {
     private let life: UInt64
 
     /// Of the machine's present life.
-    public init(_ disk: SimulatedDisk) {
+    package init(_ disk: SimulatedDisk) {
         self.disk = disk
         life = disk.life
     }

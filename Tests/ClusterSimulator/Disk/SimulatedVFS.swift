@@ -1,3 +1,4 @@
+import DiskSimulator
 import GRDBSQLite
 import Synchronization
 
@@ -26,7 +27,7 @@ public enum SimulatedVFS {
     }()
 
     /// Mounts a machine's disk. Paths below `/machine` are its.
-    public static func mount(_ disk: SimulatedDisk, as machine: String) {
+    package static func mount(_ disk: SimulatedDisk, as machine: String) {
         precondition(registration == SQLITE_OK, "SQLite takes another VFS")
         let mounted = Mounted(disk: disk)
         mounts.withLock { $0[machine] = mounted }
@@ -109,7 +110,7 @@ public enum SimulatedVFS {
         let text = String(cString: path)
         guard let disk = disk(of: text), !disk.isOff else { return SQLITE_IOERR_ACCESS }
         // As the system's does: a file without content counts as none.
-        result?.pointee = disk.names[text].map { $0.current.isEmpty ? 0 : 1 } ?? 0
+        result?.pointee = disk.bytes(text).isEmpty ? 0 : 1
         return SQLITE_OK
     }
 }

@@ -1,3 +1,4 @@
+import DiskSimulator
 import GRDBSQLite
 
 /// One open file of the VFS, and the functions that SQLite calls on it.

@@ -11,10 +11,23 @@ final class CoordinatorShell {
     private var coordinator: Coordinator?
     private var term = Term.zero
     private var isBeginning = false
+    /// Who leads each shard, as the last answer said.
+    private var leaders: [ShardID: NodeID] = [:]
 
     init(_ process: NodeProcess) { self.process = process }
 
     private var world: World { process.world }
+
+    /// Who coordinates, and what the record says of nights, for people who look at a failure.
+    var summary: String? {
+        guard let coordinator, let state = process.system?.machine.state else { return nil }
+        let night = state.lastNight.map {
+            "night \($0.number) of \($0.boundary) done by \($0.shardsDone), "
+                + ($0.finishedAt.map { "finished at \($0)" } ?? "running")
+        }
+        return "node \(process.node.id) coordinates under \(coordinator.epoch) at "
+            + "\(process.time()); \(night ?? "no night yet"), \(state.settings.night)"
+    }
 
     func tick() {
         guard let system = process.system else { return }
@@ -24,7 +37,14 @@ final class CoordinatorShell {
             return
         }
         let state = system.machine.state
-        guard let cluster = state.cluster else { return found(system) }
+        guard let cluster = state.cluster else {
+            return propose(.initialize(world.founding), to: system) { _ in }
+        }
+        // Again until it stands: whoever began may have ended in between.
+        if state.settings.night != .every(seconds: world.options.nightSeconds) {
+            let night = NamedValue("night", "every \(world.options.nightSeconds)s")
+            propose(.setSettings([night]), to: system) { _ in }
+        }
         if leadership.term != term {
             coordinator = nil
             return begin(
@@ -36,12 +56,6 @@ final class CoordinatorShell {
     }
 
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { step(.dueAt(shard, due)) }
-
-    private func found(_ system: SimulatedReplica<SimulatedSystemMachine>) {
-        propose(.initialize(world.founding), to: system) { _ in }
-        let night = NamedValue("night", "every \(world.options.nightSeconds)s")
-        propose(.setSettings([night]), to: system) { _ in }
-    }
 
     private func begin(_ epoch: Epoch, _ system: SimulatedReplica<SimulatedSystemMachine>) {
         guard !isBeginning else { return }
@@ -91,7 +105,12 @@ final class CoordinatorShell {
         }
     }
 
-    /// To the leader as this node knows it: itself, or one hop.
+    private func learn(_ leader: NodeID?, of shard: ShardID) {
+        leaders[shard] = leader ?? world.pick(world.nodes).id
+    }
+
+    /// To the leader as this node knows it: itself, or one hop. A replica that has left its group may know an
+    /// old one for ever, so whoever is asked and does not lead says who does.
     private func tell(
         _ shard: ShardID,
         _ command: ShardCommand,
@@ -99,21 +118,28 @@ final class CoordinatorShell {
         _ reply: @escaping (ShardAnswer) -> Void
     ) {
         let replica = process.shards[Int(shard.rawValue)]
-        // A node without a replica of the shard asks somebody.
-        let leader = replica.leadership.leader ?? world.pick(world.nodes).id
+        let leader =
+            leaders.removeValue(forKey: shard) ?? replica.leadership.leader
+            ?? world.pick(world.nodes).id
         world.call(
             from: process.node.id.rawValue,
             to: leader,
             by: process,
             { [weak world] server, answer in
                 guard let world, world.now <= deadline else { return }
-                server.shards[Int(shard.rawValue)].propose(command) { outcome in
-                    var found = ShardAnswer.failed
-                    if case .success(let result) = outcome { found = ShardAnswer(result) }
-                    answer(found)
-                }
+                server.shards[Int(shard.rawValue)].propose(command, reply: answer)
             },
-            reply
+            { [weak self] (outcome: Result<ShardResult, ReplicaFailure>) in
+                switch outcome {
+                case .success(let result):
+                    self?.leaders[shard] = leader
+                    reply(ShardAnswer(result))
+                case .failure(.notLeader(let other)):
+                    self?.learn(other, of: shard)
+                    reply(.failed)
+                case .failure: reply(.failed)
+                }
+            }
         )
     }
 }

@@ -2,15 +2,10 @@ import CaseModel
 import CaseStore
 import ClusterPrimitives
 import CoordinatorCore
+import DiskSimulator
 import RaftCore
 import ReplicaDriver
 import ReplicationLog
-
-/// Log and store contradict each other: something that was synced is gone.
-struct RecoveryContradiction: Error {
-    let group: GroupID
-    let reason: String
-}
 
 /// One life of a node: opened and recovered as the server does it, then run by events.
 final class NodeProcess {
@@ -21,12 +16,13 @@ final class NodeProcess {
     var pausedUntil: Int64 = 0
     /// The disk answers no sync before this time.
     var stalledUntil: Int64 = 0
-    private var opened: ReplicationLog
+    let opened: ReplicationLog
     private(set) lazy var logWriter = SimulatedLogWriter(opened, self)
-    private var keeper: TimeKeeper
-    private(set) var system: SimulatedReplica<SimulatedSystemMachine>?
-    private(set) var shards: [SimulatedReplica<SimulatedShardMachine>] = []
-    private(set) var coordinator: CoordinatorShell?
+    var keeper: TimeKeeper
+    var system: SimulatedReplica<SimulatedSystemMachine>?
+    var shards: [SimulatedReplica<SimulatedShardMachine>] = []
+    var coordinator: CoordinatorShell?
+    private(set) lazy var clocks = SimulatedClockExchange(self)
 
     init(_ world: World, _ node: SimulatedNode) throws {
         self.world = world
@@ -44,155 +40,12 @@ final class NodeProcess {
         )
         opened = log
         if recovered.report.tornTail != nil { world.coverage[.tornTailCut] += 1 }
-        try recover(recovered)
-    }
-
-    private func recover(_ recovered: RecoveredLog) throws {
-        for group in recovered.groups { logWriter.found(group.group, through: group.last.index) }
-        let place = location("system")
-        try finishInstallation(.system, .system, place, recovered)
-        let store = try SystemStore(at: place, configuration: Self.storeLimits)
-        let machine = try SimulatedSystemMachine(store)
-        keeper.raise(to: machine.time)
-        system = try SimulatedReplica(
-            group: .system,
-            machine: machine,
-            location: place,
-            recovered: try tail(of: .system, machine, recovered),
-            self
-        )
-        for position in 0..<world.options.shards {
-            try openShard(ShardID(UInt16(position)), recovered)
+        do {
+            try recover(recovered)
+        } catch {
+            end()
+            throw error
         }
-        coordinator = CoordinatorShell(self)
-        logWriter.start()
-        planTick()
-        planDuties()
-    }
-
-    private func openShard(_ shard: ShardID, _ recovered: RecoveredLog) throws {
-        let place = location("shard-\(shard)")
-        let group = GroupID(shard: shard)
-        try finishInstallation(group, .shard(shard), place, recovered)
-        let store = try ShardStore(at: place, shard: shard, configuration: Self.storeLimits)
-        let machine = SimulatedShardMachine(store)
-        let replica = try SimulatedReplica(
-            group: group,
-            machine: machine,
-            location: place,
-            recovered: try tail(of: group, machine, recovered),
-            self
-        )
-        machine.onResult = { [weak self] result, entry in
-            guard let self else { return }
-            world.checks.timers.applied(shard, result, entry)
-            if let due = result.dueAt { dueTimeSet(shard, due) }
-        }
-        replica.onLeadership = { [weak self, weak machine] leadership in
-            guard let self, let machine, leadership.isReady else { return }
-            announceFirstDue(of: shard, machine)
-        }
-        shards.append(replica)
-    }
-
-    /// Finishes or undoes the installation of a snapshot, before the store is opened.
-    private func finishInstallation(
-        _ group: GroupID,
-        _ kind: StoreKind,
-        _ place: StoreLocation,
-        _ recovered: RecoveredLog
-    ) throws(StoreError) {
-        let installer = SnapshotInstaller(
-            location: place,
-            kind: kind,
-            files: SimulatedStoreFiles(node.disk)
-        )
-        let named = recovered[group]?.snapshot.map {
-            SnapshotInfo(index: $0.index, term: $0.term)
-        }
-        if try installer.recover(named: named) { world.coverage[.installationResumed] += 1 }
-    }
-
-    private func location(_ name: String) -> StoreLocation {
-        StoreLocation(directory: node.storePath, name: name, vfs: SimulatedVFS.name)
-    }
-
-    /// Small caches: they are met, and a world has many stores.
-    private static let storeLimits: StoreConfiguration = {
-        var limits = StoreConfiguration()
-        limits.writerCacheKiB = 256
-        limits.readerCacheKiB = 64
-        limits.readersMax = 1
-        limits.walBytesMax = 256 << 10
-        return limits
-    }()
-
-    /// What the log holds behind the store, in memory; checked against the store.
-    private func tail(
-        of group: GroupID,
-        _ machine: some SimulatedMachine,
-        _ recovered: RecoveredLog
-    ) throws -> (log: MemoryLog, hardState: HardState) {
-        let applied = machine.applied
-        let found = recovered[group]
-        try world.checks.recovered(node.id, group, found, opened)
-        guard let found else {
-            guard applied.index == .zero else {
-                throw RecoveryContradiction(group: group, reason: "the log knows nothing of it")
-            }
-            let founding = node.isFounder ? Configuration(voters: world.founders) : Configuration()
-            var job = SimulatedLogWriter.Job(
-                write: ReplicaWrite(group: group, hardState: nil, entries: [], needsReceipt: false)
-            )
-            job.founding = founding
-            logWriter.submit(job)
-            return (MemoryLog(configuration: founding), HardState())
-        }
-        guard applied.index <= found.last.index else {
-            throw RecoveryContradiction(group: group, reason: "the store is ahead of the log")
-        }
-        guard found.base.index <= applied.index else {
-            throw RecoveryContradiction(group: group, reason: "the store is behind the log's start")
-        }
-        if applied.index < found.last.index { world.coverage[.recoveredBehind] += 1 }
-        let memory = try read(found, try configuration(found, machine.membership))
-        world.checks.started(node.id, group, memory)
-        return (
-            memory.asRecovered(applied: applied.index, hasChanged: !machine.membership.isEmpty),
-            found.hardState
-        )
-    }
-
-    /// What the store keeps, else what the log was founded with.
-    private func configuration(
-        _ found: RecoveredGroup,
-        _ membership: [UInt8]
-    ) throws -> Configuration {
-        let stored = membership.isEmpty ? found.configuration ?? [] : membership
-        guard !stored.isEmpty else {
-            throw RecoveryContradiction(group: found.group, reason: "it has no membership")
-        }
-        return try Configuration(decoding: stored)
-    }
-
-    private func read(
-        _ found: RecoveredGroup,
-        _ configuration: Configuration
-    ) throws(LogError) -> MemoryLog {
-        var memory = MemoryLog(base: found.base, configuration: configuration)
-        var next = found.base.index.next
-        while next <= found.last.index {
-            let page = try opened.entries(
-                found.group,
-                from: next,
-                through: found.last.index,
-                bytesMax: 64 << 10
-            )
-            guard let last = page.last else { break }
-            memory.append(page)
-            next = last.index.next
-        }
-        return memory
     }
 
     /// All replicas, the system group's first.
@@ -222,14 +75,14 @@ final class NodeProcess {
         }
     }
 
-    private func planTick() {
+    func planTick() {
         plan(after: Int64(Double(world.options.tick) * node.tickFactor)) { [self] in
             for replica in replicas { replica.tick() }
             planTick()
         }
     }
 
-    private func planDuties() {
+    func planDuties() {
         plan(after: PlannerLimits.tickMillisecondsMax * 1_000) { [self] in
             coordinator?.tick()
             planDuties()
@@ -239,7 +92,7 @@ final class NodeProcess {
     /// What would be stamped now.
     func time() -> Timestamp {
         keeper.now(
-            wall: node.clock.wall(at: world.now),
+            wall: node.clock.wall(at: world.now) + clocks.excess,
             monotonicMilliseconds: node.clock.monotonicMilliseconds(at: world.now)
         )
     }
@@ -248,10 +101,14 @@ final class NodeProcess {
 
     func loopTime() -> Int64 { world.draw(0...200) }
 
-    func applyTime() -> Int64 { world.draw(world.options.applyTime) }
+    func applyTime() -> Int64 { slowed(world.draw(world.options.applyTime)) }
+
+    func checkpointTime() -> Int64 { slowed(world.draw(world.options.checkpointTime)) }
+
+    private func slowed(_ time: Int64) -> Int64 { Int64(Double(time) * node.workFactor) }
 
     func syncTime() -> Int64 {
-        let time = world.draw(world.options.syncTime)
+        let time = slowed(world.draw(world.options.syncTime))
         return max(time, stalledUntil - world.now)
     }
 
@@ -282,13 +139,14 @@ final class NodeProcess {
     /// Ends; nothing planned happens any more.
     func end() {
         isAlive = false
+        world.bury(replicas)
         system = nil
         shards = []
         coordinator = nil
     }
 
     /// A new leader says when there is something to do: what its predecessor said may be lost.
-    private func announceFirstDue(of shard: ShardID, _ machine: SimulatedShardMachine) {
+    func announceFirstDue(of shard: ShardID, _ machine: SimulatedShardMachine) {
         do throws(StoreError) {
             let due = try machine.store.read { reader throws(StoreError) in
                 try reader.nextDueAt()
@@ -299,7 +157,7 @@ final class NodeProcess {
         }
     }
 
-    private func dueTimeSet(_ shard: ShardID, _ due: Timestamp) {
+    func dueTimeSet(_ shard: ShardID, _ due: Timestamp) {
         guard shards.indices.contains(Int(shard.rawValue)),
             shards[Int(shard.rawValue)].leadership.isReady
         else { return }

@@ -1,4 +1,5 @@
 import ClusterPrimitives
+import DiskSimulator
 
 /// One machine: its disk and its clocks outlive the processes that run on it.
 final class SimulatedNode {
@@ -16,6 +17,8 @@ final class SimulatedNode {
     var clock: SimulatedClock
     /// How long its ticks are, of what they should be.
     var tickFactor = 1.0
+    /// How long its disk and its store take, of what they should.
+    var workFactor = 1.0
     var state = State.down
     var process: NodeProcess?
     /// A bit of its log was flipped: it must refuse to start.

@@ -1,5 +1,6 @@
 import CaseStore
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 
 /// The files of one replica's snapshots, as the server keeps them: copies for others, and the one that is

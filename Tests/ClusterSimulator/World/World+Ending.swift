@@ -1,6 +1,7 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
+import DiskSimulator
 import RaftCore
 
 /// Everything is repaired, and then all must be well within a bounded time, and stay so.
@@ -10,11 +11,13 @@ extension World {
 
     func heal() {
         isHealing = true
+        calmSince = latestTime
         network.heal()
         for node in nodes {
             node.clock.offset = 0
             node.clock.glitch = 0
             node.tickFactor = 1
+            node.workFactor = 1
             node.disk.bytesMax = .max
             node.disk.operationsUntilCut = nil
             node.disk.syncsUntilFailure = nil
@@ -28,7 +31,15 @@ extension World {
     }
 
     private func look(_ deadline: Int64) {
-        if let trouble {
+        let disturbance = disturbance
+        if disturbance != nil { calmSince = latestTime }
+        if let late = checks.timers.late(at: latestTime, calm: calmSince) {
+            return fail("a timer is late: \(late) (\(coordination))")
+        }
+        let unsettled = checks.timers.isSettled ? nil : checks.timers.unsettled
+        if let trouble = disturbance
+            ?? unsettled.map({ "a timer has not acted: \($0) (\(coordination))" })
+        {
             if trouble.first != lastTrouble.last?.first { lastTrouble.append(trouble) }
             guard now < deadline else {
                 return fail(
@@ -45,8 +56,14 @@ extension World {
         }
     }
 
-    /// What is not well yet; nil if all is.
-    private var trouble: String? {
+    /// Who coordinates, and with what on record.
+    private var coordination: String {
+        let found = nodes.compactMap { $0.process?.coordinator?.summary }
+        return found.isEmpty ? "nobody coordinates" : found.joined(separator: "; ")
+    }
+
+    /// What is not well yet, timers apart; nil if all is.
+    private var disturbance: String? {
         let running = nodes.filter { $0.state != .lost }
         if let down = running.first(where: { $0.state == .down }) {
             return "node \(down.id) is down"
@@ -62,8 +79,7 @@ extension World {
                     + "its leader \(status.id) has \(status.lastIndex)"
             }
         }
-        if let unfinishedMembership { return unfinishedMembership }
-        return checks.timers.isSettled ? nil : "a timer has not acted: \(checks.timers.unsettled)"
+        return unfinishedMembership ?? unfinishedNotices
     }
 
     /// Equal rows everywhere, every history explained, everything acknowledged there once.
@@ -79,5 +95,6 @@ extension World {
             }
         }
         book.check()
+        mails.check()
     }
 }

@@ -1,7 +1,13 @@
 import ClusterPrimitives
+import DiskSimulator
+import ReplicaDriver
 
 /// What goes wrong, and when.
 extension World {
+    /// How long a wrong clock may go unnoticed, in microseconds: a look, its answer, the next look, and a
+    /// few tries to find somebody who is far enough to take over.
+    private static let clockPatience: Int64 = 8_000_000
+
     func planFaults() {
         repeatedly(options.crashEvery) { [unowned self] in crashOne() }
         repeatedly(options.allDownEvery) { [unowned self] in
@@ -35,7 +41,10 @@ extension World {
         repeatedly(options.failedSyncEvery) { [unowned self] in
             pick(nodes).disk.syncsUntilFailure = Int(draw(1...30))
         }
-        repeatedly(options.clockEvery) { [unowned self] in moveClock(of: pick(nodes)) }
+        repeatedly(options.clockEvery) { [unowned self] in
+            moveClock(of: options.hasWrongClockAlone ? nodes[0] : pick(nodes))
+        }
+        if options.hasWrongClockAlone { watchClock(of: nodes[0], rightAt: now) }
         repeatedly(options.changeEvery) { [unowned self] in changeSomething() }
         if options.flipsBit {
             plan(after: draw(options.busyTime / 3...options.busyTime * 2 / 3)) { [unowned self] in
@@ -70,6 +79,7 @@ extension World {
     }
 
     func partition() {
+        if chance(options.leaderCutPercent), cutLeader() { return }
         let ids = nodes.map(\.id.rawValue)
         let channels: [SimulatedNetwork.Channel] = chance(30) ? [.replicas] : [.replicas, .calls]
         switch draw(0...9) {
@@ -100,6 +110,32 @@ extension World {
         plan(after: draw(200_000...5_000_000)) { [unowned self] in network.openAll() }
     }
 
+    /// A leader no longer hears its peers, or they no longer hear it, and clients notice nothing.
+    private func cutLeader() -> Bool {
+        guard let leader = leader(of: pick(groups))?.status.id.rawValue else { return false }
+        coverage[.leaderCut] += 1
+        let (isHeard, hears) = chance(75) ? (false, false) : pick([(true, false), (false, true)])
+        for other in nodes.map(\.id.rawValue) where other != leader {
+            if !isHeard { network.cutLink(leader, other, [.replicas]) }
+            if !hears { network.cutLink(other, leader, [.replicas]) }
+        }
+        let time = draw(500_000...5_000_000)
+        if chance(70) { slowTimers(of: leader, for: time) }
+        plan(after: time) { [unowned self] in network.openAll() }
+        return true
+    }
+
+    /// A process so busy that its timers come late: it notices late, too, that nobody answers.
+    private func slowTimers(of id: UInt64, for time: Int64) {
+        guard let node = node(NodeID(id)) else { return }
+        coverage[.lateTimers] += 1
+        let before = node.tickFactor
+        node.tickFactor = before * Double(draw(3...6))
+        plan(after: time) { [unowned self] in
+            if !isHealing { node.tickFactor = before }
+        }
+    }
+
     private func moveClock(of node: SimulatedNode) {
         switch draw(0...2) {
         case 0:
@@ -114,6 +150,19 @@ extension World {
             node.clock.glitch = draw(90_000_000...900_000_000)
             plan(after: draw(10_000...1_000_000)) { node.clock.glitch = 0 }
         }
+    }
+
+    /// Where nothing else goes wrong, a node whose clock has been off for a while leads nothing.
+    private func watchClock(of node: SimulatedNode, rightAt last: Int64) {
+        guard !isHealing else { return }
+        let isOff = abs(node.clock.offset) > 2 * ClockJudge.boundMilliseconds * 1_000
+        let rightAt = isOff ? last : now
+        if now - rightAt > Self.clockPatience,
+            let replica = node.process?.replicas.first(where: { $0.status.role == .leader })
+        {
+            fail("\(replica.group): node \(node.id) leads, off by \(node.clock.offset) us")
+        }
+        plan(after: 100_000) { [unowned self] in watchClock(of: node, rightAt: rightAt) }
     }
 
     /// A bit that was synced long ago changes while the node is down.

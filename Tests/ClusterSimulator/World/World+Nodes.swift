@@ -1,5 +1,6 @@
 import CaseStore
 import ClusterPrimitives
+import DiskSimulator
 import ReplicationLog
 
 /// Nodes that start, fail, and come back.

@@ -1,6 +1,7 @@
 import CaseModel
 import ClusterPrimitives
 import CoordinatorCore
+import DiskSimulator
 import RaftCore
 import ReplicationLog
 
@@ -54,13 +55,17 @@ public final class World {
     private(set) var failure: SimulationFailure?
     private(set) lazy var checks = Checks(self)
     private(set) lazy var book = CaseBook(self)
+    private(set) lazy var mails = MailBook(self)
     private(set) var clients: [SimulatedClient] = []
     var random: SeededGenerator
     private var queue = EventQueue()
+    private var dead: [any ReplicaEndpoint] = []
     /// No more faults; whoever is down comes back.
     var isHealing = false
     /// What was not well at the last looks.
     var lastTrouble: [String] = []
+    /// Since when, in the healed world, nothing stands in a timer's way.
+    var calmSince = Timestamp.zero
     /// All is well.
     var isDone = false
 
@@ -108,6 +113,7 @@ public final class World {
         }
         if failure == nil { checkAtEnd() }
         for node in nodes { end(node) }
+        buryAll()
         queue = EventQueue()
         if let failure { throw failure }
         for node in nodes {
@@ -138,15 +144,22 @@ public final class World {
             add(node)
             start(node)
         }
+        if options.slowMachineFactor > 1 {
+            coverage[.slowMachine] += 1
+            pick(nodes).workFactor = options.slowMachineFactor
+        }
         for _ in 0..<options.spares { addNode() }
-        for number in 0..<options.clients {
+        let homes = options.hasWatchers ? founders.map { Optional($0) } : []
+        for (number, home) in (Array(repeating: nil, count: options.clients) + homes).enumerated() {
             let client = SimulatedClient(
                 SimulatedNetwork.clientsFrom + UInt64(number),
-                self
+                self,
+                home: home
             )
             clients.append(client)
             client.start()
         }
+        planDirectory()
         planFaults()
         plan(after: options.busyTime) { [unowned self] in heal() }
     }
@@ -162,6 +175,18 @@ public final class World {
         node.disk.endProcess()
         node.process?.end()
         node.process = nil
+    }
+
+    /// Ends replicas of a process that has ended, when nothing of it is being run any more.
+    func bury(_ replicas: [any ReplicaEndpoint]) {
+        dead += replicas
+        plan(after: 0) { [unowned self] in buryAll() }
+    }
+
+    private func buryAll() {
+        let replicas = dead
+        dead = []
+        for replica in replicas { replica.end() }
     }
 
     /// The first failure counts.

@@ -36,8 +36,22 @@ public struct WorldOptions: Sendable {
     // Times.
     var tick: Int64 = 25_000
     var thinkTime: Int64 = 40_000
+    /// How long a client waits for an answer before it asks again, perhaps elsewhere.
+    var attemptTime: ClosedRange<Int64> = 300_000...1_500_000
+    /// Of what clients do, how much is reading: each client takes one of them.
+    var readPercents = [32]
+    /// Of the reads, how many go to any node instead of the leader.
+    var readAnywherePercent = 40
+    /// Of the answered commands, how many are looked at at once, by a read that may go to any node.
+    var readBackPercent = 0
+    /// At each founder there is somebody who only looks, all the time.
+    var hasWatchers = false
+    /// How many of the newest cases clients deal with.
+    var hotCases = 6
     var syncTime: ClosedRange<Int64> = 100...3_000
     var applyTime: ClosedRange<Int64> = 100...2_000
+    /// How long a checkpoint is out before the replica hears that it is done: others are applied meanwhile.
+    var checkpointTime: ClosedRange<Int64> = 100...5_000
     var reopenWindow = TimeSpan(milliseconds: 4_000)
     var nightSeconds: Int64 = 5
 
@@ -51,10 +65,18 @@ public struct WorldOptions: Sendable {
     var fullEvery: Int64 = 0
     var failedSyncEvery: Int64 = 0
     var clockEvery: Int64 = 0
+    /// Nothing goes wrong but one node's clock: then it is known when the node must have noticed.
+    var hasWrongClockAlone = false
     var driftMax: Double = 0
     /// How long each node's ticks are, of what they should be: a slow one notices late that nobody hears it.
     var tickFactors: [Double] = [1]
+    /// How long one founder's disk and store take, of what they should.
+    var slowMachineFactor = 1.0
+    /// Of the times when links are cut, how often it is a leader that loses its peers and keeps its clients.
+    var leaderCutPercent = 0
     var flipsBit = false
+    /// Somebody who owns cases leaves the directory.
+    var ownerLeaves = false
     /// Members are replaced, and leadership is handed over.
     var changeEvery: Int64 = 0
     /// Nodes that are there to be put in somebody's place.
@@ -71,7 +93,7 @@ public struct WorldOptions: Sendable {
         nodes = pick([3, 3, 3, 5])
         shards = pick([1, 1, 2, 3])
         clients = pick([2, 4, 8])
-        busyTime = pick([15_000_000, 30_000_000, 45_000_000])
+        busyTime = pick([6_000_000, 15_000_000, 30_000_000, 45_000_000])
         segmentBytes = pick([64 << 10, 64 << 10, 256 << 10])
         checkpointEntries = pick([10, 40, 200, 1_000])
         checkpointTicks = pick([5, 50])
@@ -89,24 +111,61 @@ public struct WorldOptions: Sendable {
         thinkTime = pick([5_000, 40_000, 200_000])
         syncTime = pick([100...500, 100...3_000, 5_000...60_000])
         applyTime = pick([50...300, 100...2_000, 2_000...30_000])
+        checkpointTime = pick([100...5_000, 5_000...200_000])
+        attemptTime = pick([100_000...400_000, 300_000...1_500_000, 2_000_000...9_000_000])
+        readPercents = pick([[32], [15], [5, 90], [60]])
+        readAnywherePercent = pick([10, 40, 90])
+        readBackPercent = pick([0, 30, 80])
+        hotCases = pick([1, 2, 6])
+        hasWatchers = chance(50)
         reopenWindow = TimeSpan(milliseconds: pick([500, 2_000, 6_000]))
         nightSeconds = pick([2, 5, 11])
         network = NetworkOptions(using: &random)
         if chance(75) { crashEvery = pick([2_000_000, 5_000_000, 10_000_000]) }
         if chance(20) { allDownEvery = 12_000_000 }
         if chance(40) { pauseEvery = pick([1_500_000, 5_000_000]) }
-        if chance(60) { partitionEvery = pick([2_000_000, 6_000_000]) }
+        if chance(70) { partitionEvery = pick([2_000_000, 6_000_000]) }
         if chance(30) { stallEvery = pick([3_000_000, 8_000_000]) }
         if chance(20) { fullEvery = 6_000_000 }
         if chance(20) { failedSyncEvery = 7_000_000 }
         if chance(40) { clockEvery = pick([2_000_000, 6_000_000]) }
         if chance(40) { driftMax = pick([0.001, 0.02]) }
-        if chance(40) { tickFactors = [0.8, 1, 1.3, 4] }
+        if chance(50) { tickFactors = pick([[0.8, 1, 1.3, 4], [1, 1, 3]]) }
+        if chance(60) { slowMachineFactor = pick([5, 30]) }
+        leaderCutPercent = pick([20, 50, 90])
         if chance(50) {
             changeEvery = pick([700_000, 3_000_000])
             spares = pick([0, 1, 2, 2])
         }
         flipsBit = chance(25)
+        ownerLeaves = chance(25)
+        // Some worlds have one trouble alone: they get much done, and what it does shows.
+        switch pick(Array(0..<100)) {
+        case 0..<8:
+            keepNothing()
+            (hasWrongClockAlone, clockEvery) = (true, pick([2_000_000, 6_000_000]))
+            slowMachineFactor = 1
+            network.calm()
+        case 8..<24:
+            keepNothing()
+            partitionEvery = pick([1_500_000, 3_000_000])
+            network.calm()
+        case 24..<46:
+            // A replica that lags, rounds that must be repeated, and many who look at few cases.
+            keepNothing()
+            (slowMachineFactor, network.dropPerMille) = (pick([5, 30]), pick([50, 150, 300]))
+            (syncTime, thinkTime, hotCases) = (100...1_000, 10_000, 2)
+            (readBackPercent, readAnywherePercent) = (80, 90)
+        default: break
+        }
+    }
+
+    /// Takes out whatever was drawn but for the network's faults and a slow machine.
+    private mutating func keepNothing() {
+        (crashEvery, allDownEvery, pauseEvery, partitionEvery) = (0, 0, 0, 0)
+        (stallEvery, fullEvery, failedSyncEvery, changeEvery) = (0, 0, 0, 0)
+        (clockEvery, driftMax, tickFactors, flipsBit) = (0, 0, [1], false)
+        hasWatchers = true
     }
 
     /// The log's limits.
@@ -125,12 +184,17 @@ struct NetworkOptions: Sendable {
 
     init() {}
 
+    /// Nothing is lost, repeated or late.
+    mutating func calm() {
+        (dropPerMille, duplicatePerMille, delayPerMille) = (0, 0, 0)
+    }
+
     init(using random: inout SeededGenerator) {
         func pick<Value>(_ values: [Value]) -> Value {
             values[Int.random(in: 0..<values.count, using: &random)]
         }
         delay = pick([50...500, 200...2_000, 500...40_000])
-        dropPerMille = pick([0, 0, 5, 50, 150])
+        dropPerMille = pick([0, 0, 5, 50, 150, 300, 300])
         duplicatePerMille = pick([0, 0, 10, 100])
         delayPerMille = pick([0, 0, 10, 50])
         longDelay = pick([300_000, 1_500_000, 6_000_000])

@@ -1,23 +1,23 @@
 import ReplicationLog
 
 /// The replication log's view of a simulated disk.
-public struct SimulatedLogFiles: LogFileSystem {
+package struct SimulatedLogFiles: LogFileSystem {
     private let disk: SimulatedDisk
     private let life: UInt64
 
     /// Of the machine's present life: after a crash nothing works any more.
-    public init(_ disk: SimulatedDisk) {
+    package init(_ disk: SimulatedDisk) {
         self.disk = disk
         life = disk.life
     }
 
     /// Directories are there as soon as a file is.
-    public func makeDirectory(_ path: String) throws(LogError) {
+    package func makeDirectory(_ path: String) throws(LogError) {
         try translating(.open, path) { () throws(DiskFault) in try disk.check(life) }
     }
 
     /// The names directly in a directory, sorted.
-    public func list(_ directory: String) throws(LogError) -> [String] {
+    package func list(_ directory: String) throws(LogError) -> [String] {
         try translating(.read, directory) { () throws(DiskFault) in
             try disk.check(life)
             return disk.names(in: directory)
@@ -25,40 +25,40 @@ public struct SimulatedLogFiles: LogFileSystem {
     }
 
     /// Makes an empty file.
-    public func create(_ path: String) throws(LogError) -> any LogFile {
+    package func create(_ path: String) throws(LogError) -> any LogFile {
         try translating(.open, path) { () throws(DiskFault) in
             SimulatedLogFile(disk, try disk.create(path, life), path, life)
         }
     }
 
     /// Opens a file.
-    public func open(_ path: String) throws(LogError) -> any LogFile {
+    package func open(_ path: String) throws(LogError) -> any LogFile {
         try translating(.open, path) { () throws(DiskFault) in
             SimulatedLogFile(disk, try disk.inode(path, life), path, life)
         }
     }
 
     /// Removes a name.
-    public func remove(_ path: String) throws(LogError) {
+    package func remove(_ path: String) throws(LogError) {
         try translating(.remove, path) { () throws(DiskFault) in try disk.remove(path, life) }
     }
 
     /// Renames.
-    public func rename(_ path: String, to newPath: String) throws(LogError) {
+    package func rename(_ path: String, to newPath: String) throws(LogError) {
         try translating(.rename, path) { () throws(DiskFault) in
             try disk.rename(path, to: newPath, life)
         }
     }
 
     /// Makes names durable.
-    public func synchronizeDirectory(_ path: String) throws(LogError) {
+    package func synchronizeDirectory(_ path: String) throws(LogError) {
         try translating(.synchronizeDirectory, path) { () throws(DiskFault) in
             try disk.syncNames(life)
         }
     }
 
     /// Takes the lock; a crash gives it back.
-    public func lock(_ path: String) throws(LogError) -> any LogFile {
+    package func lock(_ path: String) throws(LogError) -> any LogFile {
         try translating(.open, path) { () throws(DiskFault) in
             try disk.check(life)
             guard disk.locks.insert(path).inserted else { throw .locked }
@@ -105,6 +105,7 @@ private final class SimulatedLogFile: LogFile {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(LogError) {
         try translating(.write, path) { () throws(DiskFault) in
+            if let suffix = disk.fullSuffix, path.hasSuffix(suffix) { throw .full }
             try disk.write(bytes, to: inode, at: Int(offset), life)
         }
     }
@@ -132,7 +133,7 @@ private final class SimulatedLogFile: LogFile {
 }
 
 extension SimulatedDisk.Inode {
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
         let start = min(offset, current.count)
         let end = min(start + buffer.count, current.count)
         current.withUnsafeBytes { buffer.copyMemory(from: .init(rebasing: $0[start..<end])) }
@@ -142,7 +143,7 @@ extension SimulatedDisk.Inode {
 
 extension SimulatedDisk {
     /// The names directly in a directory, sorted by their bytes.
-    func names(in directory: String) -> [String] {
+    package func names(in directory: String) -> [String] {
         let prefix = directory + "/"
         return names.keys.filter { $0.hasPrefix(prefix) }
             .map { String($0.dropFirst(prefix.count)) }

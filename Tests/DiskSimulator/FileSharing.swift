@@ -2,20 +2,20 @@
 /// shared memory with locks of its own. It lives as long as the processes: a crash begins a new one.
 ///
 /// The rules are those of SQLite's documentation of `xLock` and `xShmLock`. A holder is named by a number.
-final class FileSharing {
+package final class FileSharing {
     /// As SQLite numbers them.
-    enum Level: Int32, Comparable {
+    package enum Level: Int32, Comparable {
         case none = 0
         case shared = 1
         case reserved = 2
         case pending = 3
         case exclusive = 4
 
-        static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+        package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
     /// Slots that `xShmLock` knows.
-    static let slotCount = 8
+    package static let slotCount = 8
 
     private var levels: [(holder: UInt64, level: Level)] = []
     private var slots = [Slot](repeating: Slot(), count: slotCount)
@@ -31,12 +31,12 @@ final class FileSharing {
     // MARK: The file's lock
 
     /// The level that a holder has.
-    func level(of holder: UInt64) -> Level {
+    package func level(of holder: UInt64) -> Level {
         levels.first { $0.holder == holder }?.level ?? .none
     }
 
     /// Raises a holder's lock; false if others are in the way.
-    func lock(_ wanted: Level, by holder: UInt64) -> Bool {
+    package func lock(_ wanted: Level, by holder: UInt64) -> Bool {
         let own = level(of: holder)
         guard wanted > own else { return true }
         let others = levels.filter { $0.holder != holder }.map(\.level)
@@ -58,12 +58,12 @@ final class FileSharing {
     }
 
     /// Lowers a holder's lock.
-    func unlock(_ wanted: Level, by holder: UInt64) {
+    package func unlock(_ wanted: Level, by holder: UInt64) {
         if level(of: holder) > wanted { set(wanted, for: holder) }
     }
 
     /// Whether somebody means to write.
-    var isReserved: Bool { levels.contains { $0.level >= .reserved } }
+    package var isReserved: Bool { levels.contains { $0.level >= .reserved } }
 
     private func set(_ level: Level, for holder: UInt64) {
         levels.removeAll { $0.holder == holder }
@@ -73,7 +73,7 @@ final class FileSharing {
     // MARK: Shared memory
 
     /// A region of shared memory, made if `mayExtend`; nil if there is none.
-    func region(_ index: Int, bytes: Int, mayExtend: Bool) -> UnsafeMutableRawPointer? {
+    package func region(_ index: Int, bytes: Int, mayExtend: Bool) -> UnsafeMutableRawPointer? {
         while mayExtend, regions.count <= index {
             let fresh = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 16)
             fresh.initializeMemory(as: UInt8.self, repeating: 0)
@@ -83,7 +83,7 @@ final class FileSharing {
     }
 
     /// Takes slots, all or none.
-    func lockSlots(_ range: Range<Int>, exclusively: Bool, by holder: UInt64) -> Bool {
+    package func lockSlots(_ range: Range<Int>, exclusively: Bool, by holder: UInt64) -> Bool {
         for index in range {
             if let owner = slots[index].exclusive, owner != holder { return false }
             if exclusively, slots[index].shared.contains(where: { $0 != holder }) { return false }
@@ -99,7 +99,7 @@ final class FileSharing {
     }
 
     /// Gives slots back.
-    func unlockSlots(_ range: Range<Int>, by holder: UInt64) {
+    package func unlockSlots(_ range: Range<Int>, by holder: UInt64) {
         for index in range {
             if slots[index].exclusive == holder { slots[index].exclusive = nil }
             slots[index].shared.remove(holder)
@@ -107,7 +107,7 @@ final class FileSharing {
     }
 
     /// A connection ends.
-    func leave(_ holder: UInt64) {
+    package func leave(_ holder: UInt64) {
         unlockSlots(0..<Self.slotCount, by: holder)
         set(.none, for: holder)
     }
