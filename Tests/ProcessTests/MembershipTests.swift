@@ -14,7 +14,10 @@ struct MembershipTests {
         _ cluster: GrowingCluster,
         _ ids: [UInt64] = []
     ) async throws -> CommentLoad {
-        try await CommentLoad.prepare(admin: try cluster.admin(), workers: Self.workers) {
+        try await CommentLoad.prepare(
+            admin: try cluster.admin(),
+            CommentLoad.Size(workers: Self.workers)
+        ) {
             try cluster.client(ids, token: $0, attempts: Self.attempts)
         }
     }
