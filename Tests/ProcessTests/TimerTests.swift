@@ -89,7 +89,9 @@ struct TimerTests {
         await client.shutdown()
         let next = (coordinator + 1) % 3
         let after = closedCount(try await nodes.status(askedAt: next, token))
-        #expect(after <= Self.dueCases * 9 / 10, "the kill came too late to prove anything")
-        return closedCount(status)...max(after, closedCount(status))
+        let before = closedCount(status)
+        // What shards had been told already they go on with, so that the later count may be higher.
+        #expect(before <= Self.dueCases * 9 / 10, "the kill came too late to prove anything")
+        return before...max(before, after)
     }
 }
