@@ -32,7 +32,9 @@ extension World {
             coverage[.diskStall] += 1
             process.stalledUntil = now + draw(500_000...8_000_000)
         }
-        repeatedly(options.partitionEvery) { [unowned self] in partition() }
+        repeatedly(options.partitionEvery) { [unowned self] in
+            if !chance(options.leaderCutPercent) || !cutLeader() { partition() }
+        }
         repeatedly(options.fullEvery) { [unowned self] in
             let disk = pick(nodes).disk
             disk.bytesMax = disk.bytesUsed + Int(draw(0...60_000))
@@ -79,7 +81,6 @@ extension World {
     }
 
     func partition() {
-        if chance(options.leaderCutPercent), cutLeader() { return }
         let ids = nodes.map(\.id.rawValue)
         let channels: [SimulatedNetwork.Channel] = chance(30) ? [.replicas] : [.replicas, .calls]
         switch draw(0...9) {

@@ -112,12 +112,14 @@ public struct WorldOptions: Sendable {
         syncTime = pick([100...500, 100...3_000, 5_000...60_000])
         applyTime = pick([50...300, 100...2_000, 2_000...30_000])
         checkpointTime = pick([100...5_000, 5_000...200_000])
-        attemptTime = pick([100_000...400_000, 300_000...1_500_000, 2_000_000...9_000_000])
+        attemptTime = pick([
+            100_000...400_000, 300_000...1_500_000, 2_000_000...9_000_000, 2_000_000...9_000_000,
+        ])
         readPercents = pick([[32], [15], [5, 90], [60]])
         readAnywherePercent = pick([10, 40, 90])
         readBackPercent = pick([0, 30, 80])
         hotCases = pick([1, 2, 6])
-        hasWatchers = chance(50)
+        hasWatchers = chance(25)
         reopenWindow = TimeSpan(milliseconds: pick([500, 2_000, 6_000]))
         nightSeconds = pick([2, 5, 11])
         network = NetworkOptions(using: &random)
@@ -141,21 +143,23 @@ public struct WorldOptions: Sendable {
         ownerLeaves = chance(25)
         // Some worlds have one trouble alone: they get much done, and what it does shows.
         switch pick(Array(0..<100)) {
-        case 0..<8:
+        case 0..<6:
             keepNothing()
             (hasWrongClockAlone, clockEvery) = (true, pick([2_000_000, 6_000_000]))
             slowMachineFactor = 1
             network.calm()
-        case 8..<24:
+        case 6..<20:
+            let changes = changeEvery
             keepNothing()
-            partitionEvery = pick([1_500_000, 3_000_000])
+            (partitionEvery, changeEvery) = (pick([1_500_000, 3_000_000]), changes)
+            hasWatchers = true
             network.calm()
-        case 24..<46:
+        case 20..<36:
             // A replica that lags, rounds that must be repeated, and many who look at few cases.
             keepNothing()
             (slowMachineFactor, network.dropPerMille) = (pick([5, 30]), pick([50, 150, 300]))
             (syncTime, thinkTime, hotCases) = (100...1_000, 10_000, 2)
-            (readBackPercent, readAnywherePercent) = (80, 90)
+            (readBackPercent, readAnywherePercent, hasWatchers) = (80, 90, true)
         default: break
         }
     }
@@ -165,7 +169,6 @@ public struct WorldOptions: Sendable {
         (crashEvery, allDownEvery, pauseEvery, partitionEvery) = (0, 0, 0, 0)
         (stallEvery, fullEvery, failedSyncEvery, changeEvery) = (0, 0, 0, 0)
         (clockEvery, driftMax, tickFactors, flipsBit) = (0, 0, [1], false)
-        hasWatchers = true
     }
 
     /// The log's limits.
