@@ -139,7 +139,7 @@ import Testing
         if last == .begun { return }
         try FileManager.default.copyItem(atPath: copy.path, toPath: place)
         if last == .written { return }
-        try installer.prepare(info)
+        try installer.prepare(info, over: .zero)
         if last == .prepared { return }
         let (raw, _) = try GroupNode.openLog(path, id)
         let log = LogWriter(log: raw, onFailure: { _ in }, onFull: { _ in })

@@ -108,13 +108,39 @@ import Testing
         guard crash != .whileReceiving else { return try bytes.prefix(10_000).write(to: url) }
         try bytes.write(to: url)
         guard crash != .received else { return }
-        try installer.prepare(info)
+        try installer.prepare(info, over: .zero)
         guard crash != .prepared, crash != .named else { return }
         if crash == .walRemoved {
             #expect(throws: StoreError.stopped) { try installer.swap(info) }
         } else {
             try installer.swap(info)
         }
+    }
+
+    /// A sender that heard no answer sends it again, and then the power goes.
+    @Test func aSnapshotThatComesAgainDoesNotTakeTheStoreBack() throws {
+        let directory = try TemporaryDirectory()
+        let location = directory.location("shard-7")
+        let (info, bytes, _) = try leadersSnapshot()
+        let installer = SnapshotInstaller(location: location, kind: .shard(shardUnderTest))
+        try ShardStore(at: location, shard: shardUnderTest).close()
+        try install(installer, info, bytes, until: .never)
+        let store = try ShardStore(at: location, shard: shardUnderTest)
+        _ = try store.apply(entries)
+        let sum = try store.replicaChecksum()
+        let applied = store.appliedIndex
+        try #require(applied > info.index)
+        try bytes.write(to: URL(fileURLWithPath: try installer.begin()))
+        #expect(try installer.prepare(info, over: applied) == nil)
+        try store.close()
+        // The log's newest snapshot is still that one.
+        #expect(try !installer.recover(named: info))
+        let again = try ShardStore(at: location, shard: shardUnderTest)
+        #expect(again.appliedIndex == applied)
+        #expect(try again.replicaChecksum() == sum)
+        let leftovers = try SystemFiles().names(in: directory.path)
+            .filter { $0.contains("incoming") || $0.contains("snapshot") }
+        #expect(leftovers.isEmpty)
     }
 
     @Test func whatIsNotTheExpectedSnapshotIsRefused() throws {
@@ -127,7 +153,7 @@ import Testing
         ) throws {
             let installer = SnapshotInstaller(location: directory.location("s"), kind: kind)
             try bytes.write(to: URL(fileURLWithPath: try installer.begin()))
-            try installer.prepare(expected)
+            try installer.prepare(expected, over: .zero)
         }
         let later = SnapshotInfo(index: info.index.next, term: info.term)
         #expect(throws: StoreError.self) { try prepare(bytes, later) }

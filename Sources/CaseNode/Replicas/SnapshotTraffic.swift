@@ -110,7 +110,9 @@ final class SnapshotTraffic: Sendable {
             guard let file else { return reply(false) }
             do {
                 let expected = SnapshotInfo(snapshot)
-                let found = try file.installer.prepare(expected)
+                let prepared = try file.installer.prepare(expected, over: file.applied.index)
+                // It came twice, and the store has gone on: the replica says so to the leader.
+                guard let found = prepared else { return reply(true) }
                 guard Self.agrees(found, snapshot) else {
                     try file.installer.discard(expected)
                     throw StoreError.corrupt(detail: "a snapshot keeps another membership")

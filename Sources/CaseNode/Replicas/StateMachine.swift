@@ -39,6 +39,9 @@ protocol MachineFile: Sendable {
     /// What puts another file in its place.
     var installer: SnapshotInstaller { get }
 
+    /// The last entry that it has applied.
+    var applied: SnapshotID { get }
+
     /// The membership that it keeps with the applied index, encoded; empty before the first change.
     var membership: [UInt8] { get }
 

@@ -45,11 +45,23 @@ public struct SnapshotInstaller: Sendable {
     }
 
     /// Checks the received file and makes it durable under a name that says what it is.
-    /// - Returns: what it holds: the entry expected, and the membership there.
+    ///
+    /// `applied` is how far the store is that would be replaced. A snapshot that is not beyond it is removed: the
+    /// same one may come twice, and prepared again after it was installed it would stand under the very name
+    /// that the log still has. A crash before it is discarded, and `recover` would put it over a store that has
+    /// gone on since.
+    /// - Returns: what it holds: the entry expected, and the membership there; nil if it was removed so.
     /// - Throws: `.foreignFile`, `.wrongShard`, `.newerFormat`, `.corrupt`: ask for the snapshot again; input
     ///   and output errors: stop the node.
     @discardableResult
-    public func prepare(_ expected: SnapshotInfo) throws(StoreError) -> SnapshotInfo {
+    public func prepare(
+        _ expected: SnapshotInfo,
+        over applied: LogIndex
+    ) throws(StoreError) -> SnapshotInfo? {
+        guard expected.index > applied else {
+            try abandon()
+            return nil
+        }
         #if CASECLUSTER_FAULTS
         let skipsSync = DeliberateFault.preparesSnapshotWithoutSync.isOn
         #else

@@ -112,7 +112,16 @@ final class Checks {
     func wrote(_ node: NodeID, _ write: ReplicaWrite) {
         let key = ReplicaKey(node: node, group: write.group)
         var account = replicas[key] ?? ReplicaAccount()
-        if let snapshot = write.snapshot { account.log.begin(behind: snapshot.id) }
+        if let snapshot = write.snapshot {
+            if var promise = account.acknowledged, snapshot.id.index <= promise.id.index,
+                account.log.term(at: snapshot.id.index) != snapshot.id.term
+            {
+                // A newer leader's state contradicts what was acknowledged: that was never committed, and may go.
+                promise.id = SnapshotID(index: .zero, term: .zero)
+                account.acknowledged = promise
+            }
+            account.log.begin(behind: snapshot.id)
+        }
         if let first = write.entries.first, var promise = account.acknowledged,
             first.index <= promise.id.index,
             account.log.term(at: first.index) != first.term

@@ -64,7 +64,7 @@ extension SimulatedReplica {
         guard let snapshot = message.snapshot else { return reply(false) }
         process.plan(after: process.applyTime()) { [self] in
             do throws(StoreError) {
-                guard try ports.snapshots.prepare(snapshot) else { return reply(false) }
+                guard try ports.snapshots.prepare(snapshot, machine) else { return reply(false) }
                 submit(.snapshotReceived(message, reply))
             } catch {
                 process.failed(error)

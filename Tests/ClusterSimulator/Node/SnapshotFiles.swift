@@ -54,10 +54,14 @@ final class SnapshotFiles {
     }
 
     /// Checks what came and makes it durable; false if it is of no use and was removed.
-    func prepare(_ snapshot: Snapshot) throws(StoreError) -> Bool {
+    func prepare<Machine: SimulatedMachine>(
+        _ snapshot: Snapshot,
+        _ machine: Machine
+    ) throws(StoreError) -> Bool {
         let expected = SnapshotInfo(index: snapshot.id.index, term: snapshot.id.term)
         do throws(StoreError) {
-            let found = try installer.prepare(expected)
+            let prepared = try installer.prepare(expected, over: machine.applied.index)
+            guard let found = prepared else { return true }
             if found.configuration.isEmpty { return true }
             if found.configuration == snapshot.configuration.encodedBytes { return true }
             try discard(snapshot.id)
