@@ -21,4 +21,9 @@ import Testing
 
     @Test(arguments: [UInt64(5), 8])
     func fixedWorlds(seed: UInt64) throws { _ = try run(seed) }
+
+    /// Whole worlds that failed once: in both a snapshot contradicts what a follower had acknowledged and nobody
+    /// committed.
+    @Test(arguments: [UInt64(1_005_073_078), 279_763_956])
+    func worldsThatFailedOnce(seed: UInt64) throws { _ = try World(WorldOptions(seed: seed)).run() }
 }
