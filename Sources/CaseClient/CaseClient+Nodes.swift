@@ -22,10 +22,12 @@ extension CaseClient {
         request.nodeID = id
         request.peerAddress = peerAddress
         request.replaces = replacing
-        return try await read(
+        // Repeated it changes nothing, so it needs no key; unlike a read's its outcome may be unknown.
+        return try await command(
             "/casecluster.v1.Cluster/AddNode",
             request,
             AddedNode.self,
+            key: nil,
             options
         )
     }
