@@ -121,6 +121,11 @@ final class CoordinatorShell {
         let leader =
             leaders.removeValue(forKey: shard) ?? replica.leadership.leader
             ?? world.pick(world.nodes).id
+        var isAnswered = false
+        // Nor does a node answer that is lost: then somebody else is asked the next time.
+        process.plan(after: max(0, deadline - world.now)) { [weak self] in
+            if !isAnswered { self?.learn(nil, of: shard) }
+        }
         world.call(
             from: process.node.id.rawValue,
             to: leader,
@@ -130,6 +135,7 @@ final class CoordinatorShell {
                 server.shards[Int(shard.rawValue)].propose(command, reply: answer)
             },
             { [weak self] (outcome: Result<ShardResult, ReplicaFailure>) in
+                isAnswered = true
                 switch outcome {
                 case .success(let result):
                     self?.leaders[shard] = leader

@@ -48,17 +48,22 @@ extension World {
         system.propose(StampedSystemCommand(at: .zero, command: command)) { outcome in
             guard !isAnswered else { return }
             isAnswered = true
-            // Refused: an earlier try removed the entry.
-            if case .success = outcome { done() } else { again() }
+            switch outcome {
+            case .success(.refused(.notInitialized)), .failure: again()
+            // Refused otherwise: an earlier try removed the entry.
+            case .success: done()
+            }
         }
     }
 
     /// Was in the directory, and is in it no more.
     func hasLeft(_ principal: PrincipalID) -> Bool {
-        guard book.hasLeaving, principal == Conversation.leaver.id,
-            let leader = leader(of: .system) as? SimulatedReplica<SimulatedSystemMachine>
-        else { return false }
-        return leader.machine.state.principal(principal) == nil
+        guard let leader = leader(of: .system) as? SimulatedReplica<SimulatedSystemMachine> else {
+            return false
+        }
+        return leader.machine.state.notices.contains {
+            $0.principal == principal && $0.kind == .gone
+        }
     }
 
     /// A leaving or a return that some shard has not been told; nil if all were.
