@@ -20,34 +20,26 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     private let owner = Mutex<Weak<ReplicaHost<Machine>>?>(nil)
     private let group: GroupID
+    private let node: NodeID
     private let log: LogWriter
     private let lane: SerialLane
     private let machine: Machine
     private let peers: any PeerTransport
     private let eventLoop: any EventLoop
     private let onFailure: @Sendable (any Error) -> Void
-    private let queue = Mutex(ApplyQueue())
+    private let queue: Mutex<ApplyQueue<Ticket>>
     let snapshots: SnapshotTraffic
-
-    private struct ApplyQueue {
-        var entries: [DeliveredEntry<Ticket>] = []
-        var isScheduled = false
-        var isFailed = false
-        var isFull = false
-
-        mutating func takeAll() -> [DeliveredEntry<Ticket>] {
-            defer { entries = [] }
-            isScheduled = false
-            return entries
-        }
-    }
 
     init(
         group: GroupID,
+        node: NodeID,
         machine: Machine,
         environment: ReplicaHost<Machine>.Environment
     ) {
         self.group = group
+        self.node = node
+        // Every node checks rights by its own replica of the system group: that one is always up to date.
+        queue = Mutex(ApplyQueue(isPatient: group != .system))
         self.machine = machine
         log = environment.log
         lane = environment.storeLane
@@ -92,12 +84,32 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     func apply(_ entries: [DeliveredEntry<Ticket>]) {
         let mustSchedule = queue.withLock { queue in
-            queue.entries.append(contentsOf: entries)
-            defer { queue.isScheduled = true }
-            return !queue.isScheduled
+            queue.add(entries)
+            return queue.mustSchedule()
         }
         if mustSchedule { scheduleApply() }
     }
+
+    /// Somebody waits for everything up to `index`, whether it is committed yet or not.
+    func applyPromptly(through index: LogIndex) {
+        let mustSchedule = queue.withLock { queue in
+            queue.applyPromptly(through: index)
+            return queue.mustSchedule()
+        }
+        if mustSchedule { scheduleApply() }
+    }
+
+    /// One tick has passed.
+    func tick() {
+        let mustSchedule = queue.withLock { queue in
+            queue.tick()
+            return queue.mustSchedule()
+        }
+        if mustSchedule { scheduleApply() }
+    }
+
+    /// For how long, in ticks, the oldest entry that is not applied has waited; 0 without one.
+    var ticksBehind: Int { queue.withLock { $0.ticks } }
 
     private func scheduleApply() {
         guard !lane.submit({ [self] in applyGathered() }) else { return }
@@ -141,8 +153,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     /// The transaction was rolled back: the same entries again, in a while.
     private func waitForRoom(_ batch: [DeliveredEntry<Ticket>]) {
         queue.withLock { queue in
-            queue.entries = batch + queue.entries
-            queue.isScheduled = true
+            queue.putBack(batch)
             queue.isFull = true
         }
         eventLoop.scheduleTask(in: .milliseconds(Self.retryMilliseconds)) { [weak self] in
@@ -230,5 +241,12 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         }
     }
 
-    func leadershipChanged(_ leadership: Leadership) {}
+    func leadershipChanged(_ leadership: Leadership) {
+        let leads = leadership.leader == node
+        let mustSchedule = queue.withLock { queue in
+            queue.leads = leads
+            return queue.mustSchedule()
+        }
+        if mustSchedule { scheduleApply() }
+    }
 }

@@ -37,6 +37,7 @@ extension ReplicaHost {
         case .request(let request): take(request, &state)
         case .whenApplied(let index, let reply):
             state.driver.waitUntilApplied(index, ticket: .read(reply))
+            ports.applyPromptly(through: index)
         case .persisted(let receipt): state.driver.persisted(receipt)
         case .applied(let index, let tickets, let bytes):
             let before = state.driver.appliedIndex
@@ -83,6 +84,7 @@ extension ReplicaHost {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
         state.driver.tick()
+        ports.tick()
         giveWayIfFull(&state)
         guard !state.waiting.isEmpty else { return }
         state.waitingTicks += 1

@@ -187,6 +187,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         state = .makeEmptyBox(eventLoop: environment.eventLoop)
         ports = HostPorts<Machine>(
             group: settings.group,
+            node: settings.id,
             machine: machine,
             environment: environment
         )
@@ -240,6 +241,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     var silentMilliseconds: Int64? {
         if leadership.isReady { return 0 }
         let heard = heardAt.withLock { $0 }
-        return heard == .min ? nil : max(0, SystemClock.monotonicMilliseconds() - heard)
+        guard heard != .min else { return nil }
+        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
+        return max(behind, SystemClock.monotonicMilliseconds() - heard)
     }
 }
