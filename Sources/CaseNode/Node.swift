@@ -51,6 +51,7 @@ public final class Node: Service, Sendable {
     private let server: RPCServer
     private let health: HealthService
     private let phases: PhaseReport?
+    private let certificates: CertificateWatch
 
     /// Opens or makes the data directory, recovers, founds a new cluster, and listens.
     /// - Parameters:
@@ -139,6 +140,7 @@ public final class Node: Service, Sendable {
         snapshotLane = parts.snapshotLane
         ticker = parts.ticker
         phases = parts.phases
+        certificates = parts.certificates
         adminTokenPath = parts.adminTokenPath
         let startedAt = SystemClock.monotonicMilliseconds()
         let network = try PeerNetwork.make(parts)
@@ -191,6 +193,7 @@ public final class Node: Service, Sendable {
             tls: try NodeTLS.context(configuration, directory)
         )
         listening.rpc.messageBytesMax = Self.requestBytesMax
+        certificates.add(listening.tls)
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
@@ -199,6 +202,7 @@ public final class Node: Service, Sendable {
             ClockExchange(links: $0.links, context: served, logger: parts.logger)
         }
         clocks?.start(on: group.next())
+        certificates.start(on: group.next(), files: readers)
         coordinator.start()
         let moving = GroupMover(context: context, logger: parts.logger)
         mover = Task { await moving.run() }
@@ -244,6 +248,7 @@ public final class Node: Service, Sendable {
         await mover.value
         registration?.cancel()
         clocks?.stop()
+        certificates.stop()
         health.shutDown()
         // Others take over while the open calls end.
         for shard in context.shards { shard.local?.handOver() }

@@ -40,6 +40,8 @@ final class PeerNetwork: Sendable {
             return nil
         }
         let tls = try contexts(protection)
+        parts.certificates.add(tls?.server)
+        parts.certificates.add(tls?.client)
         var listening = RPCServer.Configuration(
             host: addresses.listenHost,
             port: addresses.listenPort,
