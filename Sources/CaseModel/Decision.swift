@@ -4,9 +4,15 @@ import ClusterPrimitives
 public struct ShardFacts: Hashable, Sendable {
     /// The case's owner was removed from the directory (the shard keeps the list itself).
     public var ownerIsGone: Bool
+    /// So was who would own it after the command, `CaseCommand.candidate`. The directory that the command was checked
+    /// against may be older than the removal.
+    public var candidateIsGone: Bool
 
     /// Puts the facts together.
-    public init(ownerIsGone: Bool = false) { self.ownerIsGone = ownerIsGone }
+    public init(ownerIsGone: Bool = false, candidateIsGone: Bool = false) {
+        self.ownerIsGone = ownerIsGone
+        self.candidateIsGone = candidateIsGone
+    }
 }
 
 /// What an accepted command does to a case; each is one entry of its history, in order.

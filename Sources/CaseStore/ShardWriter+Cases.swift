@@ -50,7 +50,10 @@ extension ShardWriter {
             stored?.record,
             command,
             at: time,
-            facts: ShardFacts(ownerIsGone: isOwnerGone),
+            facts: ShardFacts(
+                ownerIsGone: isOwnerGone,
+                candidateIsGone: memory.gone.contains(command.candidate)
+            ),
             newID: newID
         )
         switch step {

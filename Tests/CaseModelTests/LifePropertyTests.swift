@@ -48,6 +48,8 @@ private struct Life {
     /// The naive model: when the close is due, by the resolve that stands.
     var closeDue: Timestamp?
     var ownerGone = false
+    /// Whoever would own the case next was removed.
+    var candidateGone = false
 
     var faults: [String] = []
     var accepted = 0
@@ -61,6 +63,7 @@ private struct Life {
             now = now + TimeSpan(milliseconds: Int64(values.below(36_000_000)))
             if record == nil || record?.status == .deleted || values.below(90) == 0 { startAnew() }
             ownerGone = values.below(8) == 0
+            candidateGone = values.below(8) == 0
             let who = values.pick(Fixture.Who.allCases)
             var command = Fixture.command(randomAction(by: who), by: who)
             command.target = record?.id
@@ -83,6 +86,7 @@ private struct Life {
         contents = [:]
         closeDue = nil
         ownerGone = false
+        candidateGone = false
         nextID = CaseID.next(after: nextID, at: now, in: ShardID(3))
         let who = values.pick([Fixture.Who.requester, .agent, .supervisor, .ai, .thirdParty])
         var new = Fixture.newCase(
@@ -100,7 +104,7 @@ private struct Life {
             before,
             command,
             at: now,
-            facts: ShardFacts(ownerIsGone: ownerGone && before?.owner != nil),
+            facts: facts(before),
             newID: nextID
         )
         switch result {
@@ -114,6 +118,13 @@ private struct Life {
             contents[step.audit.version] = AuditContent(salt: command.salt, events: step.events)
             check(step, after: before, command)
         }
+    }
+
+    private func facts(_ before: CaseRecord?) -> ShardFacts {
+        ShardFacts(
+            ownerIsGone: ownerGone && before?.owner != nil,
+            candidateIsGone: candidateGone
+        )
     }
 
     private mutating func demand(_ holds: Bool, _ rule: String, _ step: CaseStep) {
@@ -136,6 +147,8 @@ private struct Life {
         let changedOwner = record.owner != before?.owner
         let bumped = record.ownershipVersion != before?.ownershipVersion ?? 0
         demand(!changedOwner || bumped, "ownership version", step)
+        let isGiven = changedOwner && record.owner != nil
+        demand(!isGiven || !candidateGone, "an owner who is gone", step)
         // 3: the clock of the resolve that stands.
         if record.status == .resolved, before?.status != .resolved {
             closeDue = now + command.reopenWindow
@@ -197,7 +210,7 @@ private struct Life {
                 try before.map { try CaseRecord(decoding: $0.encodedBytes) },
                 try CaseCommand(decoding: command.encodedBytes),
                 at: now,
-                facts: ShardFacts(ownerIsGone: ownerGone && before?.owner != nil),
+                facts: facts(before),
                 newID: nextID
             )
             demand(again == .success(step), "not determined", step)

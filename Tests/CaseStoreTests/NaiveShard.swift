@@ -187,7 +187,10 @@ struct NaiveShard {
         let place = cases.firstIndex { $0.id == command.target }
         let old = place.map { cases[$0] }
         let newID = CaseID.next(after: lastID, at: now, in: shard)
-        let facts = ShardFacts(ownerIsGone: old?.owner.map { gone.contains($0) } ?? false)
+        let facts = ShardFacts(
+            ownerIsGone: old?.owner.map { gone.contains($0) } ?? false,
+            candidateIsGone: gone.contains(command.candidate)
+        )
         switch CaseMachine.step(old, command, at: now, facts: facts, newID: newID) {
         case .failure(let refusal): return .refused(refusal)
         case .success(let step):

@@ -192,6 +192,27 @@ import Testing
         }
         #expect(try ids.map { try fixture.record($0).status } == [.new, .new, .new])
         #expect(try fixture.record(other).owner == People.bo.id)
+        // What was under way when they left comes too late, whoever sent it.
+        let late: [(Actor, CaseAction, CaseID?)] = [
+            (People.anna, .assignToMe, ids[0]),
+            (People.boss, .assign(People.facts(People.anna)), ids[0]),
+            (People.boss, .transferToAgent(People.facts(People.anna), reason: "r"), other),
+            (People.anna, newCase(asOwner: true), nil),
+        ]
+        for (who, action, id) in late {
+            let answer = try fixture.act(who, action, on: id)
+            #expect(
+                answer
+                    == .refused(
+                        .unsuitableAgent(
+                            id: People.anna.id,
+                            reason: "removed from the directory"
+                        )
+                    ),
+                "\(action.name)"
+            )
+        }
+        try fixture.succeed(People.anna, .comment(CaseMessage(text: "bye")), on: ids[0])
         // A resolved case keeps its owner until it comes back: then it goes to the queue.
         try fixture.reopen()
         try fixture.succeed(People.kim, .rejectSolution(reason: "no"), on: resolved)

@@ -10,7 +10,8 @@ import ClusterPrimitives
 /// 4. staff decided on the current version (`staleVersion`), before any answer that a newer version explains;
 /// 5. the status has a row for the action and the role (`wrongStatus`);
 /// 6. the actor stands to the case as a row asks (`notOwner`);
-/// 7. sizes and contents (`tooLong`, `missing`, `invalid`), then the row's guards in their order.
+/// 7. sizes and contents (`tooLong`, `missing`, `invalid`), then the row's guards in their order;
+/// 8. who would own it afterwards is still there (`unsuitableAgent`).
 public enum CaseMachine {
     /// What `command` does to the case, or why not.
     ///
@@ -33,7 +34,9 @@ public enum CaseMachine {
             if case .create(let new) = command.action {
                 guard record == nil else { throw .alreadyDone(action: command.action.name) }
                 guard newID != nil else { throw .missing(field: "id") }
-                return .success(try create(new, command))
+                let events = try create(new, command)
+                try check(events, facts)
+                return .success(events)
             }
             guard let record, command.target == record.id else { throw .notFound }
             let situation = Situation(record: record, command: command, at: at, facts: facts)
@@ -42,9 +45,19 @@ public enum CaseMachine {
             for rule in row.guards { try situation.check(rule) }
             let events = try situation.events(of: row)
             assert(!events.isEmpty, "an accepted command leaves something")
+            try check(events, facts)
             return .success(events)
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// Nobody becomes an owner who was removed meanwhile: what they own was released, once, and a case that came
+    /// to them afterwards would lie there unseen.
+    private static func check(_ events: [CaseEvent], _ facts: ShardFacts) throws(CaseRefusal) {
+        guard facts.candidateIsGone else { return }
+        for case .ownerChanged(_, let owner?, _) in events {
+            throw .unsuitableAgent(id: owner, reason: "removed from the directory")
         }
     }
 

@@ -150,6 +150,11 @@ struct Situation {
     }
 }
 
+extension CaseCommand {
+    /// Who owns the case afterwards, if the command changes that: whom it names, or else who sends it.
+    public var candidate: PrincipalID { action.agent?.id ?? actor.id }
+}
+
 extension CaseAction {
     /// The agent that it gives the case to.
     var agent: AgentFacts? {

@@ -120,7 +120,7 @@ public struct CaseHistoryModel: SequentialModel {
             action: action,
             salt: [UInt8](repeating: 0, count: CaseLimits.saltBytes)
         )
-        let facts = facts(of: state)
+        let facts = facts(of: state, command)
         switch CaseMachine.step(record, command, at: .distantFuture, facts: facts) {
         case .success(let step):
             guard output == nil || output == answer(step.receipt) else { return nil }
@@ -133,14 +133,17 @@ public struct CaseHistoryModel: SequentialModel {
         .accepted(version: receipt.version, status: receipt.status, owner: receipt.owner)
     }
 
-    private func facts(of state: State) -> ShardFacts {
-        ShardFacts(ownerIsGone: state.record?.owner.map { state.gone.contains($0) } ?? false)
+    private func facts(of state: State, _ command: CaseCommand) -> ShardFacts {
+        ShardFacts(
+            ownerIsGone: state.record?.owner.map { state.gone.contains($0) } ?? false,
+            candidateIsGone: state.gone.contains(command.candidate)
+        )
     }
 
     private func step(_ state: State, _ command: CaseCommand, _ output: CaseOutput?) -> State? {
         // A matter of time: the clock was past the instant that the client named.
         if case .refused(.invalid("until", _)) = output { return state }
-        let facts = facts(of: state)
+        let facts = facts(of: state, command)
         switch CaseMachine.step(state.record, command, at: Self.now, facts: facts, newID: id) {
         case .success(let step):
             guard output == nil || output == answer(step.receipt) else { return nil }

@@ -20,6 +20,7 @@ extension CaseBook {
                 try replica.machine.store.read { reader throws(StoreError) in
                     explain(id, try history(of: id, reader))
                     try countWords(in: id, reader)
+                    try checkOwner(of: id, reader)
                 }
             } catch {
                 world.fail("case \(id) can't be looked at in the end: \(error)")
@@ -90,6 +91,14 @@ extension CaseBook {
                     + "not: \(texts.joined(separator: "; "))"
             )
         }
+    }
+
+    /// Nobody who has left the directory has a live case: it would lie there unseen.
+    private func checkOwner(of id: CaseID, _ reader: ShardReader) throws(StoreError) {
+        guard let record = try reader.record(id), record.status.hasOwner,
+            record.status != .resolved, let owner = record.owner, world.hasLeft(owner)
+        else { return }
+        world.fail("case \(id) is \(record.status) with \(owner), who has left the directory")
     }
 
     private func describe(_ step: Step) -> String {

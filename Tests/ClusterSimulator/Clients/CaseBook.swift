@@ -26,6 +26,9 @@ final class CaseBook {
 
     init(_ world: World) { self.world = world }
 
+    /// Somebody was told to leave the directory.
+    var hasLeaving: Bool { !moves.isEmpty }
+
     var isQuiet: Bool { openReads == 0 }
 
     /// A case exists; its creation is the first of its history.

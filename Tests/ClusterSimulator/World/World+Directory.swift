@@ -53,6 +53,14 @@ extension World {
         }
     }
 
+    /// Was in the directory, and is in it no more.
+    func hasLeft(_ principal: PrincipalID) -> Bool {
+        guard book.hasLeaving, principal == Conversation.leaver.id,
+            let leader = leader(of: .system) as? SimulatedReplica<SimulatedSystemMachine>
+        else { return false }
+        return leader.machine.state.principal(principal) == nil
+    }
+
     /// A leaving or a return that some shard has not been told; nil if all were.
     var unfinishedNotices: String? {
         guard let leader = leader(of: .system) as? SimulatedReplica<SimulatedSystemMachine> else {
