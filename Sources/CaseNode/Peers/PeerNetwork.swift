@@ -183,6 +183,9 @@ final class PeerNetwork: Sendable {
         }
     }
 
+    /// Another node is there, which could take over from this one.
+    var hasCompany: Bool { links.peers.contains { links.isAlive($0) } }
+
     /// Keeps to the members on record from now on.
     func follow(_ machine: SystemMachine) {
         machine.listen { [weak self] state in self?.update(state) }

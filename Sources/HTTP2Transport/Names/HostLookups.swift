@@ -37,6 +37,17 @@ final class HostLookups: Sendable {
         var latest: NIODeadline
         /// By lookup, then by who asks.
         var waiters: [UInt64: (lookup: UInt64, reply: Reply)] = [:]
+
+        /// The latest lookup takes so long that another is worth its thread.
+        func isStale(at time: NIODeadline) -> Bool {
+            guard running < HostLookups.perHostMax else { return false }
+            let doublings = min(running - 1, 8)
+            let fresh = min(
+                HostLookups.freshMillisecondsMax,
+                HostLookups.freshMillisecondsMin << Int64(doublings)
+            )
+            return time >= latest + .milliseconds(fresh)
+        }
     }
 
     private struct State {
@@ -53,7 +64,7 @@ final class HostLookups: Sendable {
     init(
         lookup: @escaping Lookup = systemLookup,
         now: @escaping @Sendable () -> NIODeadline = { .now() },
-        start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = Self.onThread
+        start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = HostLookups.onThread
     ) {
         self.lookup = lookup
         self.now = now
@@ -112,7 +123,7 @@ final class HostLookups: Sendable {
     }
 
     /// Threads of their own: they may be blocked for long, and nobody else may wait for them.
-    private static func onThread(_ body: @escaping @Sendable () -> Void) {
+    static func onThread(_ body: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(ThreadBody(body))
         var thread = pthread_t()
         let code = pthread_create(
@@ -136,18 +147,5 @@ final class HostLookups: Sendable {
     private final class ThreadBody: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-}
-
-extension HostLookups.Host {
-    /// The latest lookup takes so long that another is worth its thread.
-    fileprivate func isStale(at time: NIODeadline) -> Bool {
-        guard running < HostLookups.perHostMax else { return false }
-        let doublings = min(running - 1, 8)
-        let fresh = min(
-            HostLookups.freshMillisecondsMax,
-            HostLookups.freshMillisecondsMin << Int64(doublings)
-        )
-        return time >= latest + .milliseconds(fresh)
     }
 }
