@@ -20,6 +20,9 @@ let lifecycle: Target.Dependency = .product(
     package: "swift-service-lifecycle"
 )
 
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+
 let configuration: Target.Dependency = .product(
     name: "Configuration",
     package: "swift-configuration"
@@ -70,7 +73,8 @@ let shellTargets: [Target] = [
         dependencies: [
             "ClusterPrimitives", "CaseModel", "RaftCore", "CoordinatorCore", "CaseProtocol",
             "HTTP2Transport", "RPC", "ReplicationLog", "CaseStore", "ReplicaDriver", "CaseIntake",
-            nio, nioPosix, logging, lifecycle, protobuf,
+            nio, nioPosix, logging, lifecycle, protobuf, hummingbird,
+            hummingbirdCore,
         ]
     ),
     .target(
@@ -231,6 +235,10 @@ let package = Package(
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle.git",
             exact: "2.13.0"
+        ),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird.git",
+            exact: "2.28.1"
         ),
     ],
     targets: systemLibraries + pureTargets + shellTargets + programs + tests,

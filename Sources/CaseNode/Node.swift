@@ -29,6 +29,8 @@ public final class Node: Service, Sendable {
     public let address: String
     /// Where its first admin token stands.
     public let adminTokenPath: String
+    /// Where probes and metrics are served; nil for nowhere.
+    public let operationsAddress: String?
 
     private let configuration: NodeConfiguration
     private let directory: DataDirectory
@@ -48,9 +50,12 @@ public final class Node: Service, Sendable {
     private let removal: Removal
     private let context: ServiceContext
     private let coordinator: CoordinatorHost
+    private let watch: WatchService
     private let server: RPCServer
     private let health: HealthService
+    private let operations: Operations
     private let phases: PhaseReport?
+    private let certificates: CertificateWatch
 
     /// Opens or makes the data directory, recovers, founds a new cluster, and listens.
     /// - Parameters:
@@ -71,11 +76,23 @@ public final class Node: Service, Sendable {
         // Found out before anything is made or founded.
         try await requireFree(configuration.listenHost, configuration.listenPort)
         let directory = try openDirectory(configuration)
-        let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
+        let operations: Operations
         do {
-            return try await Node(assembly)
+            operations = try await Operations.start(configuration, logger: logger)
         } catch {
-            await assembly.abandon()
+            directory.release()
+            throw error
+        }
+        do {
+            let assembly = try NodeAssembly(configuration, directory, fileSystem: logFiles, logger)
+            do {
+                return try await Node(assembly, operations)
+            } catch {
+                await assembly.abandon()
+                throw error
+            }
+        } catch {
+            await operations.stop()
             throw error
         }
     }
@@ -127,7 +144,9 @@ public final class Node: Service, Sendable {
         return port
     }
 
-    private init(_ parts: NodeAssembly) async throws {
+    private init(_ parts: NodeAssembly, _ operations: Operations) async throws {
+        self.operations = operations
+        operationsAddress = operations.address
         configuration = parts.configuration
         directory = parts.directory
         logger = parts.logger
@@ -139,6 +158,7 @@ public final class Node: Service, Sendable {
         snapshotLane = parts.snapshotLane
         ticker = parts.ticker
         phases = parts.phases
+        certificates = parts.certificates
         adminTokenPath = parts.adminTokenPath
         let startedAt = SystemClock.monotonicMilliseconds()
         let network = try PeerNetwork.make(parts)
@@ -162,6 +182,7 @@ public final class Node: Service, Sendable {
         let watch = WatchService(context: context) { shard, due in
             coordinator.dueTimeSet(shard, due)
         }
+        self.watch = watch
         roster.start(watch)
         var router = RPCRouter()
         let cases = CasesService(context: context)
@@ -191,6 +212,7 @@ public final class Node: Service, Sendable {
             tls: try NodeTLS.context(configuration, directory)
         )
         listening.rpc.messageBytesMax = Self.requestBytesMax
+        certificates.add(listening.tls)
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
@@ -199,9 +221,13 @@ public final class Node: Service, Sendable {
             ClockExchange(links: $0.links, context: served, logger: parts.logger)
         }
         clocks?.start(on: group.next())
+        certificates.start(on: group.next(), files: readers)
         coordinator.start()
         let moving = GroupMover(context: context, logger: parts.logger)
         mover = Task { await moving.run() }
+        operations.health.started(
+            NodeHealth.Running(pulse: Pulse(loops: group, log: log), context: context)
+        )
     }
 
     static let services = [
@@ -230,24 +256,27 @@ public final class Node: Service, Sendable {
             try await removal.orGracefulShutdown()
         } catch {
             marking.cancel()
-            await stop()
+            // Removed: it leads nothing, and nobody speaks to it.
+            await stop(handsOver: false)
             throw error
         }
         marking.cancel()
-        await stop()
+        await stop(handsOver: network?.hasCompany == true)
     }
 
-    private func stop() async {
+    private func stop(handsOver: Bool) async {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
+        operations.health.stops()
+        health.shutDown()
         coordinator.stop()
         mover.cancel()
         await mover.value
         registration?.cancel()
+        // Others take over first, while every call is still served: who leads nothing can go unnoticed.
+        if handsOver { await HandOver(context: context).run(logger) }
         clocks?.stop()
-        health.shutDown()
-        // Others take over while the open calls end.
-        for shard in context.shards { shard.local?.handOver() }
-        context.system.replica.handOver()
+        certificates.stop()
+        watch.stop()
         await server.drain(within: .seconds(Self.drainSeconds))
         roster.stop()
         for shard in context.shards { shard.local?.stop() }
@@ -268,6 +297,7 @@ public final class Node: Service, Sendable {
             logger.error("not everything closed cleanly", metadata: ["error": "\(error)"])
         }
         directory.release()
+        await operations.stop()
         logger.info("stopped", metadata: ["node": "\(directory.nodeID)"])
     }
 }

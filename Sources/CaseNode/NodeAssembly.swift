@@ -29,6 +29,7 @@ final class NodeAssembly {
     /// What carries the replicas' messages. Set before replicas are made.
     var peers: any PeerTransport = NoPeers()
     let phases: PhaseReport?
+    let certificates: CertificateWatch
     private let recovery: ReplicaRecovery
     private let systemStore: SystemStore
     let systemMachine: SystemMachine
@@ -43,6 +44,7 @@ final class NodeAssembly {
         self.configuration = configuration
         self.directory = directory
         self.logger = logger
+        certificates = CertificateWatch(logger: logger)
         phases =
             configuration.phaseReportPath.isEmpty
             ? nil : PhaseReport(path: configuration.phaseReportPath)

@@ -68,6 +68,9 @@ extension RaftCore {
         )
     }
 
+    /// Who is taking over from this leader, which takes no proposals meanwhile; nil while nobody is.
+    public var successor: NodeID? { transferee == .none ? nil : transferee }
+
     /// The membership in force here.
     public var membership: Configuration { configuration }
 

@@ -34,18 +34,24 @@ extension ReplicaDriver {
         }
     }
 
-    /// Begins to hand leadership to the voter that is furthest among those that were heard of lately; of
-    /// equals, the one with the lowest id. Does nothing without one, and on a replica that doesn't lead.
+    /// Begins to hand leadership to a voter that was heard of lately: to one of those that hold nearly
+    /// everything, in turn, so that a node's groups don't all go to the same one and a second try goes to
+    /// another; else to the one that is furthest. Does nothing without one, and on a replica that doesn't lead.
     public mutating func handOver() {
         let status = raft.status
         guard status.role == .leader, status.transferee == .none else { return }
-        var best: RaftStatus.MemberProgress?
-        for member in status.progress
-        where member.id != id && !member.progress.isLearner && member.progress.recentActive {
-            if let found = best, found.progress.match >= member.progress.match { continue }
-            best = member
+        let heard = status.progress.filter {
+            $0.id != id && !$0.progress.isLearner && $0.progress.recentActive
         }
-        if let best { raft.step(.transferLeadership(to: best.id)) }
+        let ready = heard.filter { status.isCaughtUp($0.id) == true }
+        let turn = UInt64(group.rawValue) &+ handOvers
+        let best =
+            ready.isEmpty
+            ? heard.max { $0.progress.match < $1.progress.match }
+            : ready[Int(turn % UInt64(ready.count))]
+        guard let best else { return }
+        handOvers &+= 1
+        raft.step(.transferLeadership(to: best.id))
     }
 
     /// Once the membership has changed, nobody may be brought up by the log from its first entry: a newcomer

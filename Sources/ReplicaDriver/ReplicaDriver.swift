@@ -34,6 +34,8 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     var inStore = 0
     var leadership = Leadership(term: .zero, leader: nil, isReady: false)
     var isStopped = false
+    /// Hand-overs begun by `handOver`, so that each tries another successor than the one before it.
+    var handOvers: UInt64 = 0
     var copies = SnapshotCopies()
     /// A received snapshot whose write has no receipt yet.
     var installing: SnapshotID?
@@ -176,6 +178,9 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
 
     /// Whether this replica leads, ready or not.
     public var leads: Bool { raft.brief.role == .leader }
+
+    /// This replica leads and is handing over: until that has come about or failed it takes no proposals.
+    public var isHandingOver: Bool { leads && raft.successor != nil }
 
     /// The last entry that the store has applied.
     public var appliedIndex: LogIndex { applied }

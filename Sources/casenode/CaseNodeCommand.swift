@@ -21,7 +21,8 @@ struct CaseNodeCommand: AsyncParsableCommand {
             74 a disk failed while running; 78 the configuration or the data directory can't be used; \
             1 anything else.
             """,
-        version: NodeVersion.text
+        version: NodeVersion.text,
+        subcommands: [HealthCommand.self]
     )
 
     @OptionGroup var options: NodeFlags
@@ -51,6 +52,7 @@ struct CaseNodeCommand: AsyncParsableCommand {
             let greeting = """
                 casenode listens on \(node.address), \(transport)
                 admin token: \(node.adminTokenPath)
+                \(operations(node))
 
                 """
             let group = ServiceGroup(
@@ -66,7 +68,12 @@ struct CaseNodeCommand: AsyncParsableCommand {
         }
     }
 
-    private static func complain(_ error: any Error) {
+    private static func operations(_ node: Node) -> String {
+        node.operationsAddress.map { "health and metrics: http://\($0)/readyz, /livez, /metrics" }
+            ?? "health and metrics: off"
+    }
+
+    static func complain(_ error: any Error) {
         do {
             try FileHandle.standardError.write(contentsOf: Data("casenode: \(error)\n".utf8))
         } catch {

@@ -12,6 +12,8 @@ struct NodeFlags: ParsableArguments {
     @Option(help: NodeFlags.help("data-directory")) var dataDirectory: String?
     @Option(help: NodeFlags.help("listen-host")) var listenHost: String?
     @Option(help: NodeFlags.help("listen-port")) var listenPort: String?
+    @Option(help: NodeFlags.help("operations-listen-host")) var operationsListenHost: String?
+    @Option(help: NodeFlags.help("operations-listen-port")) var operationsListenPort: String?
     @Flag(help: NodeFlags.help("plaintext")) var plaintext = false
     @Option(help: NodeFlags.help("certificate")) var certificate: String?
     @Option(help: NodeFlags.help("key")) var key: String?
@@ -45,6 +47,8 @@ struct NodeFlags: ParsableArguments {
         values["data-directory"] = dataDirectory
         values["listen-host"] = listenHost
         values["listen-port"] = listenPort
+        values["operations-listen-host"] = operationsListenHost
+        values["operations-listen-port"] = operationsListenPort
         values["plaintext"] = plaintext ? "true" : nil
         values["certificate"] = certificate
         values["key"] = key

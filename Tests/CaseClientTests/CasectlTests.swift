@@ -184,6 +184,7 @@ import Testing
         ["watch", "--from-start", "--resume-token", "t"],
         ["intake", "mail"], ["intake", "mail", "-", "-"], ["tls", "init"],
         ["tls", "init", "--directory", "d", "--days", "0"],
+        ["tls", "renew"], ["tls", "renew", "--directory", "d", "--id", "1", "--authority"],
         ["cluster", "status", "--token", "a", "--token-file", "b"],
     ])
     func wrongUsage(arguments: [String]) {

@@ -18,6 +18,7 @@ import Testing
     /// A value other than the default for each option; the test below fails for an option without one.
     private static let others: [String: String] = [
         "data-directory": "/data", "listen-host": "10.0.0.1", "listen-port": "7401",
+        "operations-listen-host": "10.0.0.2", "operations-listen-port": "off",
         "plaintext": "true", "certificate": "c.pem", "key": "k.pem", "client-roots": "r.pem",
         "shards": "1024", "log-segment-bytes": "131072", "checkpoint-entries": "16",
         "checkpoint-milliseconds": "100", "retained-log-bytes": "65536", "in-flight-per-shard": "1",
@@ -55,6 +56,7 @@ import Testing
 
     @Test(arguments: [
         ("listen-port", "65536"), ("listen-port", "x"), ("shards", "0"), ("shards", "1025"),
+        ("operations-listen-port", "65536"), ("operations-listen-port", "on"),
         ("plaintext", "yes"), ("log-level", "loud"), ("log-segment-bytes", "1"),
         ("checkpoint-entries", "1"), ("checkpoint-milliseconds", "99"), ("store-threads", "0"),
         ("loop-threads", "65"), ("in-flight-per-shard", "0"), ("node-id", "-1"),

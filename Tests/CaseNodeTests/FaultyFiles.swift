@@ -1,3 +1,4 @@
+import Dispatch
 import ReplicationLog
 import Synchronization
 
@@ -8,6 +9,8 @@ final class FileFaults: Sendable {
         var isFull = false
         /// The next sync fails for good.
         var failsSync = false
+        /// Syncs wait for this lock, if there is one.
+        var stall: StalledSyncs?
         var syncs = 0
     }
 
@@ -22,12 +25,25 @@ final class FileFaults: Sendable {
     }
 
     fileprivate func sync(_ path: String) throws(LogError) {
-        let fails = state.withLock { state in
+        let (fails, stall) = state.withLock { state in
             state.syncs += 1
-            return state.failsSync
+            return (state.failsSync, state.stall)
         }
+        stall?.wait()
         if fails { throw .io(.synchronize, errno: 5, file: path) }
     }
+}
+
+/// A disk that hangs until it is let go.
+final class StalledSyncs: Sendable {
+    private let isOver = DispatchSemaphore(value: 0)
+
+    func wait() {
+        isOver.wait()
+        isOver.signal()
+    }
+
+    func end() { isOver.signal() }
 }
 
 /// Real files with faults.

@@ -89,6 +89,59 @@ import Darwin
         }
     }
 
+    /// The same key, names and uses; only how long it is valid, and the serial number, are others.
+    @Test func aRenewedCertificateDiffersInItsValidityAlone() throws {
+        let authority = try CertificateAuthority.make(commonName: "a", days: 1)
+        let issued = try authority.issue(
+            CertificateRequest(commonName: "leaf", dnsNames: ["leaf"], usage: .both, days: 1)
+        )
+        let renewed = try authority.renew(certificatePEM: issued.certificatePEM, days: 9)
+        func validity(_ certificate: [UInt8]) throws -> CertificateValidity {
+            let context = try TLSContext(
+                .client(
+                    roots: .bytes(authority.certificatePEM),
+                    certificate: .bytes(certificate),
+                    key: .bytes(issued.keyPEM)
+                )
+            )
+            return try #require(context.validities.first)
+        }
+        let (before, after) = (try validity(issued.certificatePEM), try validity(renewed))
+        #expect(after.subject == before.subject)
+        #expect((7...9).contains((after.notAfter - before.notAfter) / 86_400))
+        let other = try CertificateAuthority.make(commonName: "a", days: 1)
+        #expect(throws: TransportError.badCertificate("this authority has not signed it")) {
+            try other.renew(certificatePEM: issued.certificatePEM, days: 1)
+        }
+        #expect(throws: TransportError.badRequest(field: "days")) {
+            try authority.renew(certificatePEM: issued.certificatePEM, days: 0)
+        }
+    }
+
+    /// What an authority has signed before its renewal is good for those who trust the renewed one.
+    @Test func aRenewedAuthorityIsTheSameOne() throws {
+        let authority = try CertificateAuthority.make(commonName: "a", days: 1)
+        let issued = try authority.issue(
+            CertificateRequest(commonName: "leaf", dnsNames: ["leaf"], usage: .both, days: 1)
+        )
+        let renewed = try authority.renewed(days: 9)
+        #expect(renewed.certificatePEM != authority.certificatePEM)
+        #expect(renewed.keyPEM == authority.keyPEM)
+        _ = try renewed.renew(certificatePEM: issued.certificatePEM, days: 1)
+    }
+
+    /// A reader finds the old file or the new one, whatever a renewal before has left behind.
+    @Test func aCertificateIsReplacedWhole() throws {
+        let folder = try PEMFolder()
+        try folder.write("old", to: folder.certificate)
+        try folder.write("left by a cut", to: folder.certificate + ".new")
+        try PEMFiles.replace(certificate: Array("new".utf8), at: folder.certificate)
+        var status = stat()
+        #expect(stat(folder.certificate, &status) == 0)
+        #expect(status.st_size == 3)
+        #expect(stat(folder.certificate + ".new", &status) != 0)
+    }
+
     @Test func aLeafIsNoAuthority() throws {
         let authority = try CertificateAuthority.make(commonName: "a", days: 1)
         let leaf = try authority.issue(

@@ -97,6 +97,48 @@ import Testing
         )
     }
 
+    /// New files count for connections made after the reload; one that stands is not touched. Files that
+    /// can't be used change nothing.
+    @Test func aReloadIsForNewConnections() throws {
+        let folder = try PEMFolder()
+        let old = try CertificateAuthority.make(commonName: "old", days: 1)
+        let new = try CertificateAuthority.make(commonName: "new", days: 2)
+        try folder.put(old)
+        let server = try TLSContext(
+            .server(
+                certificate: .file(folder.certificate),
+                key: .file(folder.key),
+                clientRoots: .file(folder.roots),
+                clients: .none
+            )
+        )
+        func opens(trusting authority: CertificateAuthority) throws -> (End, End) {
+            var random = SeededGenerator(seed: 1)
+            let client = try TLSContext(.client(roots: .bytes(authority.certificatePEM)))
+            let ends = (try end(client, serverName: "node.test"), try end(server, serverName: nil))
+            try pump(ends.0, ends.1, &random)
+            return ends
+        }
+        let standing = try opens(trusting: old)
+        #expect(standing.0.recorder.isActive)
+        #expect(try !server.reload(), "nothing has changed")
+
+        try folder.write("no PEM", to: folder.certificate)
+        #expect(throws: TransportError.self) { try server.reload() }
+        #expect(try opens(trusting: old).0.recorder.isActive)
+
+        try folder.put(new)
+        #expect(try server.reload())
+        #expect(try !opens(trusting: old).0.recorder.isActive)
+        #expect(try opens(trusting: new).0.recorder.isActive)
+        #expect(server.validities.first?.file == folder.certificate)
+
+        var random = SeededGenerator(seed: 2)
+        _ = try standing.0.channel.writeOutbound(ByteBuffer(string: "still here"))
+        try pump(standing.0, standing.1, &random)
+        #expect(standing.1.recorder.plain == Array("still here".utf8))
+    }
+
     /// However the wire cuts the bytes: one handshake, the same plain bytes, a clean end.
     @Test(arguments: UInt64(1)...16)
     func anyCut(seed: UInt64) throws {

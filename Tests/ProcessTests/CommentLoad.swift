@@ -27,6 +27,9 @@ final class CommentLoad: Sendable {
         var inFlight = 0
     }
 
+    /// Errors that are kept to be shown.
+    static let errorsKept = 16
+
     let gate = Gate()
     let silence: ShardSilence
     let workers: [Worker]
@@ -34,6 +37,7 @@ final class CommentLoad: Sendable {
     private let filling: String
     private let acknowledged: Mutex<[Int]>
     private let counts = Mutex(Counts())
+    private let errors = Mutex<[CaseClientError]>([])
     private let isStopping = Mutex(false)
     private let progress = Mutex<(target: Int, waiter: CheckedContinuation<Void, Never>)?>(nil)
 
@@ -89,6 +93,9 @@ final class CommentLoad: Sendable {
 
     var total: Counts { counts.withLock { $0 } }
 
+    /// What the client has thrown so far, the first few of it.
+    var firstErrors: [CaseClientError] { errors.withLock { $0 } }
+
     /// How many comments of a worker were acknowledged.
     func acknowledged(of worker: Int) -> Int { acknowledged.withLock { $0[worker] } }
 
@@ -123,7 +130,7 @@ final class CommentLoad: Sendable {
         while !isStopping.withLock({ $0 }) {
             await gate.pass()
             counts.withLock { $0.inFlight += 1 }
-            do {
+            do throws(CaseClientError) {
                 _ = try await client.execute(
                     .comment(text(worker.number, number)),
                     on: worker.caseID,
@@ -134,6 +141,7 @@ final class CommentLoad: Sendable {
                 number += 1
                 count()
             } catch {
+                errors.withLock { if $0.count < Self.errorsKept { $0.append(error) } }
                 // The node is gone, or will be: the same comment again, under the same key.
                 counts.withLock { counts in
                     counts.retried += 1

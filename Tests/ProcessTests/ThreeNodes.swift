@@ -138,7 +138,8 @@ final class ThreeNodes: Sendable {
         token: String,
         first: Int = 0,
         alone: Bool = false,
-        deadline: Duration = .seconds(20)
+        deadline: Duration = .seconds(20),
+        retry: CaseRetryPolicy = CaseRetryPolicy()
     ) throws -> CaseClient {
         let all = options.map { CaseEndpoint(host: "127.0.0.1", port: $0.port) }
         let turned = Array(all[first...] + all[..<first])
@@ -146,7 +147,8 @@ final class ThreeNodes: Sendable {
             CaseClientConfiguration(
                 endpoints: alone ? [all[first]] : turned,
                 token: token,
-                deadline: deadline
+                deadline: deadline,
+                retry: retry
             )
         )
     }

@@ -10,6 +10,10 @@ public struct NodeConfiguration: Equatable, Sendable {
     public var listenHost = "127.0.0.1"
     /// The port that clients reach it at; 0 takes a free one.
     public var listenPort = 7400
+    /// The address that probes and metrics are served on, over plain HTTP/1.1.
+    public var operationsListenHost = "127.0.0.1"
+    /// The port that probes and metrics are served on.
+    public var operationsListenPort = OperationsPort.derived
     /// No TLS. Refused unless `listenHost` is a loopback address.
     public var plaintext = false
     /// PEM files; empty: the node makes a certificate authority and a certificate in its data directory.
@@ -136,6 +140,27 @@ extension NodeOption {
                 \.listenPort,
                 0...65_535,
                 "0 takes a free one and prints it"
+            ),
+            text(
+                "operations-listen-host",
+                "address",
+                \.operationsListenHost,
+                "the address that /livez, /readyz and /metrics are served on, in plain HTTP/1.1 "
+                    + "and to anybody who reaches it"
+            ),
+            NodeOption(
+                name: "operations-listen-port",
+                unit: "port|off",
+                help: "the port of /livez, /readyz and /metrics; derived: \(OperationsPort.offset) "
+                    + "above --listen-port; 0 takes a free one and prints it; off: none",
+                render: { $0.operationsListenPort.description },
+                apply: { configuration, value in
+                    guard let port = OperationsPort(value) else {
+                        return "must be a number from 0 to 65535, off or derived"
+                    }
+                    configuration.operationsListenPort = port
+                    return nil
+                }
             ),
             flag("plaintext", \.plaintext, "no TLS; only on a loopback address"),
             text(

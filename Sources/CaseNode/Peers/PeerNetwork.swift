@@ -40,6 +40,8 @@ final class PeerNetwork: Sendable {
             return nil
         }
         let tls = try contexts(protection)
+        parts.certificates.add(tls?.server)
+        parts.certificates.add(tls?.client)
         var listening = RPCServer.Configuration(
             host: addresses.listenHost,
             port: addresses.listenPort,
@@ -180,6 +182,9 @@ final class PeerNetwork: Sendable {
             try await Task.sleep(for: .milliseconds(Founding.pauseMilliseconds))
         }
     }
+
+    /// Another node is there, which could take over from this one.
+    var hasCompany: Bool { links.peers.contains { links.isAlive($0) } }
 
     /// Keeps to the members on record from now on.
     func follow(_ machine: SystemMachine) {

@@ -128,7 +128,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
             )
             precondition(answers.count == batch.count, "one answer for each entry")
             for (item, answer) in zip(batch, answers) { Self.answer(item, answer) }
-            queue.withLock { $0.isFull = false }
+            setFull(false)
             let bytes = batch.reduce(0) { $0 + $1.entry.payload.count }
             let tickets = batch.count { $0.ticket != nil }
             host?.applied(through: last.entry.index, tickets: tickets, bytes: bytes)
@@ -154,11 +154,20 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     private func waitForRoom(_ batch: [DeliveredEntry<Ticket>]) {
         queue.withLock { queue in
             queue.putBack(batch)
-            queue.isFull = true
         }
+        setFull(true)
         eventLoop.scheduleTask(in: .milliseconds(Self.retryMilliseconds)) { [weak self] in
             self?.scheduleApply()
         }
+    }
+
+    private func setFull(_ isFull: Bool) {
+        let hasChanged = queue.withLock { queue in
+            defer { queue.isFull = isFull }
+            return queue.isFull != isFull
+        }
+        guard hasChanged else { return }
+        if isFull { log.storeRanFull() } else { log.storeHasRoom() }
     }
 
     private func fail(_ error: any Error) {
@@ -176,10 +185,8 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     /// On the store's lane: puts a received file in the store's place. False if that failed: the node ends.
     private func install(_ snapshot: Snapshot) -> Bool {
         // What a full disk held up is in the snapshot.
-        let waiting = queue.withLock { queue in
-            queue.isFull = false
-            return queue.takeAll()
-        }
+        setFull(false)
+        let waiting = queue.withLock { $0.takeAll() }
         answerUnknown(waiting)
         if let last = waiting.last {
             let tickets = waiting.count { $0.ticket != nil }

@@ -46,8 +46,12 @@ final class LogWriter: @unchecked Sendable {
         /// Failed or closed: nothing is written any more.
         var isEnded = false
         var isFull = false
+        /// Stores that found no room for what is committed.
+        var fullStores = 0
         /// Something was written since the last mark.
         var isDirty = false
+
+        var lacksRoom: Bool { isFull || fullStores > 0 }
     }
 
     private let log: ReplicationLog
@@ -76,6 +80,12 @@ final class LogWriter: @unchecked Sendable {
 
     /// The disk has no room for entries: writes wait, and nothing new should be proposed.
     var isFull: Bool { queue.withLock { $0.isFull } }
+
+    /// A store on the same disk has no room for what is committed. Any thread.
+    func storeRanFull() { report { $0.fullStores += 1 } }
+
+    /// That store has room again, or needs none any more.
+    func storeHasRoom() { report { $0.fullStores -= 1 } }
 
     /// Writes with the next batch. Any thread; the reply comes on the writer's thread. After a failure, and
     /// after `close`, jobs are dropped without a reply: the node ends.
@@ -161,12 +171,16 @@ final class LogWriter: @unchecked Sendable {
         }
     }
 
-    private func setFull(_ isFull: Bool) {
-        let hasChanged = queue.withLock { queue in
-            defer { queue.isFull = isFull }
-            return queue.isFull != isFull
+    private func setFull(_ isFull: Bool) { report { $0.isFull = isFull } }
+
+    /// Tells when the first finds no room, and when the last has found some.
+    private func report(_ change: (inout Queue) -> Void) {
+        let (before, after) = queue.withLock { queue in
+            let before = queue.lacksRoom
+            change(&queue)
+            return (before, queue.lacksRoom)
         }
-        if hasChanged { onFull(isFull) }
+        if before != after { onFull(after) }
     }
 
     private func writeBatch() {

@@ -45,6 +45,10 @@ extension ReplicaHost {
     /// Begins to hand leadership to whoever is furthest: before a stop, or when this node's clock is wrong.
     func handOver() { submit(.handOver) }
 
+    /// From now on leads no more than it must: hands over, again and again until it comes about, and neither
+    /// stands for election nor lets another node make it.
+    func resign() { submit(.resign) }
+
     /// One tick has passed, `ReplicaTicker.milliseconds` long.
     func tick() { submit(.tick) }
 

@@ -57,6 +57,9 @@ extension ReplicaHost {
         case .unreachable(let node): state.driver.reportUnreachable(node)
         case .transfer(let node, let reply): reply(state.driver.transferLeadership(to: node))
         case .handOver: state.driver.handOver()
+        case .resign:
+            state.isResigning = true
+            state.driver.handOver()
         case .tick: tick(&state)
         case .status(let reply): reply(state.driver.status)
         case .retire(let reply):
@@ -83,7 +86,7 @@ extension ReplicaHost {
     private func tick(_ state: inout LoopState) {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
-        state.driver.tick()
+        passTick(&state)
         ports.tick()
         giveWayIfFull(&state)
         guard !state.waiting.isEmpty else { return }
@@ -94,6 +97,14 @@ extension ReplicaHost {
         {
             failWaiting(.notLeader(leader: nil), &state)
         }
+    }
+
+    /// Without ticks a follower does not stand for election.
+    private func passTick(_ state: inout LoopState) {
+        guard state.isResigning else { return state.driver.tick() }
+        guard state.driver.leads else { return }
+        state.driver.tick()
+        state.driver.handOver()
     }
 
     /// A leader whose disk is full refuses every write while another node may have room.
@@ -110,13 +121,27 @@ extension ReplicaHost {
 
     private func take(_ request: Request, _ state: inout LoopState) {
         if let failure = failure(state) { return request.fail(failure) }
-        if state.isReady { perform(request, &state) } else { state.waiting.append(request) }
+        if state.isReady, !mustWait(request, state) {
+            perform(request, &state)
+        } else {
+            state.waiting.append(request)
+        }
+    }
+
+    /// While leadership is handed over nothing is proposed. Whoever takes over says so in a moment, and is told
+    /// then: nobody has to come again. Reads are served as long as it lasts.
+    private func mustWait(_ request: Request, _ state: LoopState) -> Bool {
+        guard state.driver.isHandingOver else { return false }
+        switch request {
+        case .command, .change: return true
+        case .read, .readIndex: return false
+        }
     }
 
     /// Why nothing can be taken now. A replica that is about to lead keeps what comes meanwhile.
     private func failure(_ state: LoopState) -> ReplicaFailure? {
         if state.isStopped { return .stopping }
-        if state.isReady { return nil }
+        if state.isReady, !state.driver.isHandingOver { return nil }
         if let leader = state.driver.currentLeadership.leader, leader != node {
             return .notLeader(leader: leader)
         }
@@ -153,7 +178,7 @@ extension ReplicaHost {
         if let leader = now.leader, leader != node {
             failWaiting(.notLeader(leader: leader), &state)
         }
-        if state.isReady, !state.waiting.isEmpty {
+        if state.isReady, !state.driver.isHandingOver, !state.waiting.isEmpty {
             for request in takeWaiting(&state) { perform(request, &state) }
             state.driver.flush()
         }
@@ -183,6 +208,8 @@ extension ReplicaHost {
     // MARK: Peers
 
     private func receive(_ message: Message, _ state: inout LoopState) {
+        // A node that is about to stop must not be handed what it would only hand on.
+        if message.kind == .timeoutNow, state.isResigning { return }
         if message.kind == .append || message.kind == .heartbeat {
             heardAt.withLock { $0 = SystemClock.monotonicMilliseconds() }
         }

@@ -81,6 +81,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         case unreachable(NodeID)
         case transfer(NodeID, ReadReply)
         case handOver
+        case resign
         case tick
         case status(@Sendable (RaftStatus) -> Void)
         case retire(@Sendable () -> Void)
@@ -105,6 +106,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var lastStamp: Timestamp
         var isReady = false
         var isStopped = false
+        /// The node is about to stop: this replica hands over what it leads, and does not stand for election.
+        var isResigning = false
         /// The node has no part in the group any more: nothing is written, sent or applied.
         var isRetired = false
         var sinceCheckpoint: UInt64

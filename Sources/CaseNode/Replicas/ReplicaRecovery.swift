@@ -11,15 +11,19 @@ public enum RecoveryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The log no longer has what the store has yet to apply.
     case logStartsAfterStore(group: String, applied: UInt64, firstIndex: UInt64)
 
+    private static let advice =
+        "The node must not start again: put a new one in its place (casectl node replace), or, where "
+        + "it was the only one, restore a backup"
+
     /// For people.
     public var description: String {
         switch self {
         case .storeAheadOfLog(let group, let applied, let last):
             "\(group): the store has applied entry \(applied), but the log ends at \(last): "
-                + "the log has lost what it had synced. The node must not start; restore it from a backup."
+                + "the log has lost what it had synced. \(Self.advice)"
         case .logStartsAfterStore(let group, let applied, let first):
             "\(group): the store has applied entry \(applied), but the log begins at \(first): "
-                + "the store has lost what it had synced. The node must not start; restore it from a backup."
+                + "the store has lost what it had synced. \(Self.advice)"
         }
     }
 }

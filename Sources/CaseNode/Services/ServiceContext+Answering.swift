@@ -37,7 +37,8 @@ extension ServiceContext {
         return actor
     }
 
-    private var isDirectoryCurrent: Bool {
+    /// The system group's leader was heard of lately enough to vouch for rights.
+    var isDirectoryCurrent: Bool {
         guard let silent = system.replica.silentMilliseconds else { return false }
         return silent <= Self.directoryAgeMillisecondsMax
     }

@@ -22,6 +22,7 @@ final class WatchService: ShardListener {
     private let context: ServiceContext
     private let streams = Mutex<[UInt64: WatchStream]>([:])
     private let counter = Mutex<UInt64>(0)
+    private let isStopped = Mutex(false)
     private let elsewhere: RemoteFeeds
     private let onDue: @Sendable (ShardID, Timestamp) -> Void
 
@@ -43,6 +44,12 @@ final class WatchService: ShardListener {
     }
 
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { onDue(shard, due) }
+
+    /// The node stops: ends the streams, whose clients go on elsewhere from their last token.
+    func stop() {
+        isStopped.withLock { $0 = true }
+        for stream in streams.withLock({ Array($0.values) }) { stream.stop() }
+    }
 
     private func start(_ call: ServerStreamCall) {
         context.attempt(call.context) { [self] _ throws(WireError) in
@@ -116,6 +123,7 @@ final class WatchService: ShardListener {
             stream.end()
         }
         stream.begin { [self] in streams.withLock { $0[id] = nil } }
+        if isStopped.withLock({ $0 }) { stream.stop() }
         elsewhere.look(
             while: { [self] in streams.withLock { !$0.isEmpty } },
             changed: { [self] shard in shardChanged(shard) }
@@ -196,6 +204,9 @@ private final class WatchStream: Sendable {
             state.onEnd = nil
         }
     }
+
+    /// What was sent arrives; the token that goes with it is where to go on.
+    func stop() { finish(RPCStatus(WireError(.stopping))) }
 
     func shardChanged(_ shard: ShardID) {
         state.withLock { _ = $0.dirty.insert(Int(shard.rawValue)) }

@@ -135,6 +135,35 @@ public struct CertificateAuthority: Sendable {
         }
     }
 
+    /// Signs a certificate of this authority again, for so many days from now on: the same key, names and
+    /// uses, so that nothing but the one file changes.
+    ///
+    /// - Throws: `.badCertificate` where this authority did not sign it; `.badRequest` for days out of range.
+    public func renew(certificatePEM: [UInt8], days: Int) throws(TransportError) -> [UInt8] {
+        try withParsed { authority, authorityKey throws(TransportError) in
+            let found = try PEM.certificates(certificatePEM)
+            defer { for certificate in found { X509_free(certificate) } }
+            guard X509_verify(found[0], authorityKey) == 1 else {
+                OpenSSLErrors.clear()
+                throw .badCertificate("this authority has not signed it")
+            }
+            let builder = try X509Builder(renewing: found[0], days: days)
+            try builder.sign(with: authorityKey)
+            return try builder.pem()
+        }
+    }
+
+    /// The authority with a certificate for so many days from now on. Its key stays: whatever it has signed
+    /// is as good as before for those who trust the new certificate.
+    ///
+    /// - Throws: `.badRequest` for days out of range.
+    public func renewed(days: Int) throws(TransportError) -> CertificateAuthority {
+        try CertificateAuthority(
+            certificatePEM: try renew(certificatePEM: certificatePEM, days: days),
+            keyPEM: keyPEM
+        )
+    }
+
     private func withParsed<Result>(
         _ body: (_ certificate: OpaquePointer, _ key: OpaquePointer) throws(TransportError) ->
             Result

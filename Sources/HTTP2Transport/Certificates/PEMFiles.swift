@@ -17,6 +17,18 @@ public enum PEMFiles {
         try write(key, to: path, mode: 0o600)
     }
 
+    /// Puts a certificate in the place of the one that is there, readable by everybody: whoever reads the file
+    /// finds the old one or the new one, whole.
+    public static func replace(certificate: [UInt8], at path: String) throws(TransportError) {
+        let temporary = path + ".new"
+        // What a renewal that was cut short has left.
+        guard unlink(temporary) == 0 || errno == ENOENT else {
+            throw .file(path: temporary, errno: errno)
+        }
+        try write(certificate, to: temporary, mode: 0o644)
+        guard rename(temporary, path) == 0 else { throw .file(path: path, errno: errno) }
+    }
+
     private static func write(
         _ bytes: [UInt8],
         to path: String,

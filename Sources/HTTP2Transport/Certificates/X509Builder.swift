@@ -20,10 +20,8 @@ final class X509Builder {
         guard let made = X509_new() else { throw .openSSL(OpenSSLErrors.take()) }
         certificate = made
         try setSerial()
-        guard X509_set_version(certificate, 2) == 1,
-            X509_gmtime_adj(X509_getm_notBefore(certificate), -Self.backdateSeconds) != nil,
-            X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(days), 0, nil) != nil,
-            X509_set_pubkey(certificate, key) == 1,
+        try setValidity(days: days)
+        guard X509_set_version(certificate, 2) == 1, X509_set_pubkey(certificate, key) == 1,
             let subject = X509_get_subject_name(certificate),
             X509_NAME_add_entry_by_NID(
                 subject,
@@ -37,7 +35,23 @@ final class X509Builder {
         else { throw .openSSL(OpenSSLErrors.take()) }
     }
 
+    /// A copy to be signed again, with a serial number and a validity of its own.
+    init(renewing old: OpaquePointer, days: Int) throws(TransportError) {
+        guard (1...Self.daysMax).contains(days) else { throw .badRequest(field: "days") }
+        OpenSSLErrors.clear()
+        guard let made = X509_dup(old) else { throw .openSSL(OpenSSLErrors.take()) }
+        certificate = made
+        try setSerial()
+        try setValidity(days: days)
+    }
+
     deinit { X509_free(certificate) }
+
+    private func setValidity(days: Int) throws(TransportError) {
+        guard X509_gmtime_adj(X509_getm_notBefore(certificate), -Self.backdateSeconds) != nil,
+            X509_time_adj_ex(X509_getm_notAfter(certificate), Int32(days), 0, nil) != nil
+        else { throw .openSSL(OpenSSLErrors.take()) }
+    }
 
     static func makeKey() throws(TransportError) -> OpaquePointer {
         OpenSSLErrors.clear()

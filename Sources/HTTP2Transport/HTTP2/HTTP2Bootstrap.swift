@@ -52,6 +52,7 @@ public enum HTTP2Bootstrap {
         makeDelegate: @escaping @Sendable (any EventLoop) -> any HTTP2ConnectionDelegate
     ) -> EventLoopFuture<any Channel> {
         ClientBootstrap(group: eventLoop)
+            .resolver(HostResolver(loop: eventLoop))
             .connectTimeout(connectTime)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in

@@ -16,6 +16,14 @@ public enum PEMSource: Sendable {
     /// A PEM file longer than this is none, in bytes.
     static let fileBytesMax = 1 << 20
 
+    /// For people: the file's path, or that there is none.
+    var name: String {
+        switch self {
+        case .file(let path): path
+        case .bytes: "memory"
+        }
+    }
+
     func read() throws(TransportError) -> [UInt8] {
         switch self {
         case .bytes(let bytes): return bytes

@@ -7,7 +7,7 @@ struct TLSCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tls",
         abstract: "Make and look at certificates. Needs no cluster.",
-        subcommands: [Init.self, Node.self, Show.self]
+        subcommands: [Init.self, Node.self, Renew.self, Show.self]
     )
 
     /// `tls init`.
@@ -104,6 +104,60 @@ struct TLSCommand: AsyncParsableCommand {
                 let kit = CertificateKit(directory: directory)
                 let files = try kit.writeNode(id: id, cluster: cluster, hosts: hosts, days: days)
                 for file in files { try Terminal.write("\(directory)/\(file)\n") }
+            }
+        }
+    }
+
+    /// `tls renew`.
+    struct Renew: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "renew",
+            abstract: "Make certificates valid for longer: the same keys and names.",
+            discussion: """
+                Signs with the ca.pem and ca.key in the directory, and puts the new certificate in the
+                place of the old one; keys stay as they are. Without --id or --authority: every
+                certificate in the directory but the authority's own. A node that runs takes a renewed
+                file by itself, within 10 s, without a restart.
+
+                An authority that has expired comes first; then its ca.pem goes to every node and every
+                client, and the certificates that it has signed stay good.
+
+                EXAMPLES
+                  casectl tls renew --directory tls
+                  casectl tls renew --directory tls --id 2
+                  casectl tls renew --directory tls --authority
+                """
+        )
+
+        @Option(help: "Where the authority and the certificates are.")
+        var directory: String
+
+        @Option(help: "Only this node's certificate, node-ID.pem.")
+        var id: UInt64?
+
+        @Flag(help: "Only the authority's own certificate, ca.pem.")
+        var authority = false
+
+        @Option(help: "Valid for so many days from now on, 1 to 3,650.")
+        var days: Int = 825
+
+        func validate() throws {
+            guard (1...3_650).contains(days) else { throw ValidationError("--days: 1 to 3,650") }
+            guard id == nil || !authority else {
+                throw ValidationError("--id and --authority exclude each other")
+            }
+        }
+
+        func run() async throws {
+            try Session.local {
+                let renewal = CertificateRenewal(directory: directory, days: days)
+                let renewed =
+                    if authority { try renewal.renewAuthority() } else if let id {
+                        try renewal.renew(["node-\(id).pem"])
+                    } else { try renewal.renew(try renewal.certificates()) }
+                for (file, until) in renewed {
+                    try Terminal.write("\(directory)/\(file) until \(Times.text(until))\n")
+                }
             }
         }
     }
