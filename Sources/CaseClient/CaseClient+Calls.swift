@@ -118,7 +118,7 @@ extension CaseClient {
     ) async throws(CaseClientError) -> Answer<Out> {
         guard !Task.isCancelled else { throw .cancelled }
         trial.attempts += 1
-        let ends = min(trial.ends, .now() + TimeAmount(configuration.attemptDeadline))
+        let ends = min(trial.ends, .now() + trial.patience(configuration.attemptDeadline))
         let answer: RPCReply
         do {
             answer = try await node.rpc.unary(path, message, metadata: metadata, deadline: ends)
@@ -174,6 +174,15 @@ struct Trial {
     init(retry: CaseRetryPolicy, ends: NIODeadline) {
         self.retry = retry
         self.ends = ends
+    }
+
+    /// Doublings of the first attempt's time at most: then it is far above any deadline, and would overflow.
+    private static let doublingsMax = 16
+
+    /// How long the attempt that was just begun may take.
+    func patience(_ first: Duration) -> TimeAmount {
+        precondition(attempts >= 1, "no attempt was begun")
+        return TimeAmount(first * (1 << min(attempts - 1, Self.doublingsMax)))
     }
 
     /// Takes in how an attempt ended, and fills in what only this side can know: silence leaves the

@@ -14,6 +14,18 @@ extension CaseClient {
         )
     }
 
+    /// What the answering node itself does and has: counters, sizes, its replicas. Needs an admin.
+    public func nodeLoad(
+        options: CaseCallOptions = CaseCallOptions()
+    ) async throws(CaseClientError) -> NodeLoad {
+        try await read(
+            "/casecluster.v1.Cluster/Load",
+            PBLoadRequest(),
+            NodeLoad.self,
+            options
+        )
+    }
+
     /// What the answering node's own replicas hold: equal on all nodes at the same applied index. Needs
     /// an admin; reads every row.
     /// - Parameters:

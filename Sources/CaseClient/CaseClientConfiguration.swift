@@ -23,9 +23,10 @@ public struct CaseClientConfiguration: Sendable {
     /// How long a call may take, all its attempts and pauses together. Default: 10 s.
     public var deadline: Duration
 
-    /// How long one attempt may take before the next node is asked. Default: 4 s, so that a node
-    /// that takes connections and never answers leaves time for another one within the default
-    /// deadline.
+    /// How long the first attempt may take before the next node is asked; each one after it may take
+    /// twice as long as the one before. Default: 1 s, so that a node that stands still costs little more
+    /// than the election that it causes, while a call that takes its time gets it: a command under
+    /// the same key gives the result of the one that was carried out.
     public var attemptDeadline: Duration
 
     /// When and how often to try again. Default: `CaseRetryPolicy()`.
@@ -46,7 +47,7 @@ public struct CaseClientConfiguration: Sendable {
         security: CaseClientSecurity = .plaintext,
         token: String? = nil,
         deadline: Duration = .seconds(10),
-        attemptDeadline: Duration = .seconds(4),
+        attemptDeadline: Duration = .seconds(1),
         retry: CaseRetryPolicy = CaseRetryPolicy(),
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {

@@ -72,6 +72,10 @@ public typealias IssuedToken = PBIssueTokenResponse
 
 /// What a node knows of the cluster.
 public typealias ClusterStatus = PBStatusResponse
+/// What one node does and has, as of one moment.
+public typealias NodeLoad = PBLoadResponse
+/// One replica of that node.
+public typealias GroupLoad = PBGroupLoad
 /// A cluster setting.
 public typealias ClusterSetting = PBSetting
 /// A nightly run.

@@ -175,6 +175,7 @@ public final class Node: Service, Sendable {
             context: context,
             node: directory.nodeID,
             calls: network.map { PeerCalls(links: $0.links) },
+            meters: parts.meters,
             logger: logger
         )
         let coordinator = coordinator
@@ -198,6 +199,7 @@ public final class Node: Service, Sendable {
             startedAt: startedAt,
             calls: network.map { PeerCalls(links: $0.links) }
         ).register(in: &router)
+        LoadService(context: context, health: operations.health).register(in: &router)
         health = HealthService()
         health.set("", serving: true)
         for name in Self.services { health.set(name, serving: true) }
@@ -213,6 +215,7 @@ public final class Node: Service, Sendable {
         )
         listening.rpc.messageBytesMax = Self.requestBytesMax
         certificates.add(listening.tls)
+        listening.observer = parts.meters.calls
         server = try await RPCServer.start(listening, router: router, group: group)
         address = "\(configuration.listenHost):\(server.port)"
         registration = network?.register(context, clientAddress: configuration.clientAddress)
@@ -225,9 +228,26 @@ public final class Node: Service, Sendable {
         coordinator.start()
         let moving = GroupMover(context: context, logger: parts.logger)
         mover = Task { await moving.run() }
+        let pulse = Pulse(loops: group, log: log, meters: parts.meters)
         operations.health.started(
-            NodeHealth.Running(pulse: Pulse(loops: group, log: log), context: context)
+            NodeHealth.Running(
+                pulse: pulse,
+                context: context,
+                metrics: MetricSources(
+                    meters: parts.meters,
+                    context: context,
+                    log: log,
+                    links: network?.links,
+                    clocks: clocks,
+                    health: operations.health,
+                    connections: { [server] in server.connections },
+                    watches: { [watch] in watch.count },
+                    dataDirectory: configuration.dataDirectory,
+                    startedAt: Double(SystemClock.wall().rawValue) / 1_000
+                )
+            )
         )
+        operations.watch(pulse)
     }
 
     static let services = [

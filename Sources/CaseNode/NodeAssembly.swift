@@ -30,6 +30,7 @@ final class NodeAssembly {
     var peers: any PeerTransport = NoPeers()
     let phases: PhaseReport?
     let certificates: CertificateWatch
+    let meters = NodeMeters()
     private let recovery: ReplicaRecovery
     private let systemStore: SystemStore
     let systemMachine: SystemMachine
@@ -48,7 +49,7 @@ final class NodeAssembly {
         phases =
             configuration.phaseReportPath.isEmpty
             ? nil : PhaseReport(path: configuration.phaseReportPath)
-        let phases = phases
+        let (phases, metered) = (phases, meters.logObserver())
         let isFounded = access(directory.foundedPath, F_OK) == 0
         let (log, recovered) = try ReplicationLog.open(
             directory: directory.logPath,
@@ -58,7 +59,10 @@ final class NodeAssembly {
             ),
             identity: LogIdentity(cluster: directory.clusterID, node: directory.nodeID),
             opening: isFounded ? .existing : .createIfMissing,
-            phaseObserver: phases.map { phases in { phases.observe($0, $1) } }
+            phaseObserver: { phase, edge in
+                metered(phase, edge)
+                phases?.observe(phase, edge)
+            }
         )
         if let tail = recovered.report.tornTail {
             logger.notice(
@@ -124,6 +128,7 @@ final class NodeAssembly {
             ticker: ticker,
             peers: peers,
             phases: phases,
+            meters: meters,
             recovery: recovery,
             onFailure: onFailure
         )

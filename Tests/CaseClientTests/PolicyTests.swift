@@ -63,6 +63,17 @@ import Testing
         #expect(trial.hop(after: failure) == nil)
     }
 
+    @Test func eachAttemptMayTakeTwiceAsLong() {
+        var trial = Trial(retry: CaseRetryPolicy(), ends: .now())
+        var patience: [TimeAmount] = []
+        for attempt in [1, 2, 3, 100] {
+            trial.attempts = attempt
+            patience.append(trial.patience(.milliseconds(500)))
+        }
+        #expect(patience.prefix(3) == [.milliseconds(500), .seconds(1), .seconds(2)])
+        #expect(patience[3] > .hours(1))
+    }
+
     @Test(arguments: [
         ("127.0.0.1:7400", "127.0.0.1", 7400), ("localhost", "localhost", 7400),
         ("case1.example.com:443", "case1.example.com", 443), ("[::1]:7401", "::1", 7401),

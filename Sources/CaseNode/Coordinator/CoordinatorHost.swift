@@ -18,17 +18,27 @@ final class CoordinatorHost: Sendable {
         var isBeginning = false
         var isStopped = false
         var zone: (name: String, rules: ZoneRules) = ("", .utc)
+        /// When shards fall due, as far as they have said: for metrics alone.
+        var due: [ShardID: Timestamp] = [:]
     }
 
     private let context: ServiceContext
     private let node: NodeID
     private let logger: Logger
     private let calls: PeerCalls?
+    private let meters: NodeMeters
     private let eventLoop: any EventLoop
     private let state: NIOLoopBoundBox<LoopState>
 
     /// `calls` reach other nodes; nil on one that can have none.
-    init(context: ServiceContext, node: NodeID, calls: PeerCalls?, logger: Logger) {
+    init(
+        context: ServiceContext,
+        node: NodeID,
+        calls: PeerCalls?,
+        meters: NodeMeters,
+        logger: Logger
+    ) {
+        self.meters = meters
         self.context = context
         self.node = node
         self.logger = logger
@@ -72,7 +82,10 @@ final class CoordinatorHost: Sendable {
 
     /// Another node, or this one, says that a due time was set.
     func heard(_ shard: ShardID, _ due: Timestamp) {
-        eventLoop.execute { [self] in step(.dueAt(shard, due)) }
+        eventLoop.execute { [self] in
+            state.value.due[shard] = min(state.value.due[shard] ?? due, due)
+            step(.dueAt(shard, due))
+        }
     }
 
     // MARK: On the loop
@@ -135,7 +148,10 @@ final class CoordinatorHost: Sendable {
             context.shards[Int(shard.rawValue)].propose(command, within: time) {
                 [self] outcome in
                 let answer = outcome.value.map { ShardAnswer($0) } ?? .failed
-                eventLoop.execute { [self] in step(.shardAnswered(errand, answer)) }
+                eventLoop.execute { [self] in
+                    count(answer, of: shard, command)
+                    step(.shardAnswered(errand, answer))
+                }
             }
         case .propose(let command, let errand):
             let stamped = StampedSystemCommand(at: .zero, command: command)
@@ -144,6 +160,18 @@ final class CoordinatorHost: Sendable {
                 eventLoop.execute { [self] in step(.proposalAnswered(errand, answer)) }
             }
         }
+    }
+
+    private func count(_ answer: ShardAnswer, of shard: ShardID, _ command: ShardCommand) {
+        guard case .page(let count, _, let next) = answer else { return meters.sweepsFailed.add() }
+        meters.sweepsTold.add()
+        meters.sweptCases.add(UInt64(count))
+        guard case .sweep = command else { return }
+        if count > 0, let due = state.value.due[shard] {
+            let late = max(0, context.clock.now().rawValue - due.rawValue)
+            meters.sweepLateness.observe(nanoseconds: UInt64(late) * 1_000_000)
+        }
+        state.value.due[shard] = next
     }
 
     /// The zone's rules, read when the setting changes. A zone that has gone from the machine's database

@@ -14,6 +14,7 @@ final class NodeHealth: Sendable {
     struct Running: Sendable {
         let pulse: Pulse
         let context: ServiceContext
+        let metrics: MetricSources
     }
 
     private enum Phase {
@@ -45,14 +46,7 @@ final class NodeHealth: Sendable {
     /// What speaks against this process being alive; nothing if it is. A start that recovers much is alive.
     /// - Returns: after `answerMillisecondsMax` at most.
     func faults() async throws -> [String] {
-        let pulse: Pulse? = phase.withLock { phase in
-            switch phase {
-            case .starting: nil
-            case .running(let running): running.pulse
-            case .stopping(let running): running?.pulse
-            }
-        }
-        guard let pulse else { return [] }
+        guard let pulse = known?.pulse else { return [] }
         pulse.ask()
         let end = SystemClock.monotonicMilliseconds() + Self.answerMillisecondsMax
         while !pulse.owing.isEmpty, SystemClock.monotonicMilliseconds() < end {
@@ -63,6 +57,23 @@ final class NodeHealth: Sendable {
             "\($0.name): no sign of life for \($0.milliseconds) ms"
         }
     }
+
+    /// What the node was judged by when it last ran.
+    private var known: Running? {
+        phase.withLock { phase in
+            switch phase {
+            case .starting: nil
+            case .running(let running): running
+            case .stopping(let running): running
+            }
+        }
+    }
+
+    /// The page of metrics; nil before the node runs.
+    func metrics() async throws -> String? { try await sources?.page() }
+
+    /// Where figures come from; nil before the node runs.
+    var sources: MetricSources? { known?.metrics }
 
     /// What speaks against sending calls here; nothing if all is well.
     var objections: [String] {

@@ -1,13 +1,19 @@
 import HTTP2Transport
 import Logging
+import NIOCore
+import Synchronization
 
 /// What an operator sees of this node without a token: probes and metrics on a port of their own. There from the
 /// first moment of a start to the last of a stop.
 final class Operations: Sendable {
+    /// Between two signs of life, in seconds.
+    static let pulseSeconds: Int64 = 1
+
     let health = NodeHealth()
     /// `host:port`; nil where it is off, or where the derived port was taken.
     let address: String?
     private let server: OperationsServer?
+    private let watching = Mutex<RepeatedTask?>(nil)
     private let logger: Logger
 
     /// Listens as configured.
@@ -49,9 +55,19 @@ final class Operations: Sendable {
         }
     }
 
+    /// Has the node's threads give signs of life from now on, so that how late they are can be counted.
+    func watch(_ pulse: Pulse) {
+        let delay = TimeAmount.seconds(Self.pulseSeconds)
+        let task = server?.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in
+            pulse.ask()
+        }
+        watching.withLock { $0 = task }
+    }
+
     /// The last thing of a stop.
     func stop() async {
         health.stops()
+        watching.withLock { $0 }?.cancel()
         do {
             try await server?.stop()
         } catch {

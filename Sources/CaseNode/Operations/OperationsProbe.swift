@@ -8,7 +8,7 @@ public enum OperationsProbe {
     /// Time for the whole question, in seconds: the node answers within two whatever is wrong with it.
     public static let secondsMax: Int64 = 5
     /// Bytes of an answer that are kept: some reasons, not a page of metrics.
-    static let answerBytesMax = 64 << 10
+    public static let answerBytesMax = 64 << 10
 
     /// What a node has answered.
     public struct Answer: Equatable, Sendable {
@@ -24,10 +24,15 @@ public enum OperationsProbe {
         public let description: String
     }
 
-    /// `GET path` at a node on this machine.
+    /// `GET path` at a node on this machine. Of the answer at most `bytesMax` bytes are kept.
     /// - Throws: `Unreachable`, where nobody answers in time, or not in HTTP.
-    public static func get(_ path: String, host: String, port: Int) async throws -> Answer {
-        let collected = Collected()
+    public static func get(
+        _ path: String,
+        host: String,
+        port: Int,
+        bytesMax: Int = answerBytesMax
+    ) async throws -> Answer {
+        let collected = Collected(bytesMax: bytesMax)
         do {
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(secondsMax))
@@ -65,13 +70,16 @@ public enum OperationsProbe {
 
     private final class Collected: Sendable {
         private let bytes = Mutex<[UInt8]>([])
+        private let bytesMax: Int
+
+        init(bytesMax: Int) { self.bytesMax = bytesMax }
 
         var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 
         func add(_ buffer: ByteBuffer) {
             bytes.withLock { bytes in
                 bytes.append(
-                    contentsOf: buffer.readableBytesView.prefix(answerBytesMax - bytes.count)
+                    contentsOf: buffer.readableBytesView.prefix(bytesMax - bytes.count)
                 )
             }
         }

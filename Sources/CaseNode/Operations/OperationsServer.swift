@@ -25,6 +25,13 @@ final class OperationsServer: Sendable {
             contentType = "text/plain; charset=utf-8"
             text = (faults.isEmpty ? [fine] : faults).map { $0 + "\n" }.joined()
         }
+
+        /// Metrics; nil while there are none.
+        init(metrics: String?) {
+            isFine = metrics != nil
+            contentType = MetricPage.contentType
+            text = metrics ?? ""
+        }
     }
 
     /// The port that it listens on.
@@ -53,6 +60,7 @@ final class OperationsServer: Sendable {
         let router = Router()
         router.get("livez") { _, _ in response(Page(try await health.faults(), fine: "alive")) }
         router.get("readyz") { _, _ in response(Page(health.objections, fine: "ready")) }
+        router.get("metrics") { _, _ in response(Page(metrics: try await health.metrics())) }
         return router
     }
 
@@ -103,6 +111,9 @@ final class OperationsServer: Sendable {
         self.group = group
         self.serving = serving
     }
+
+    /// Where its connections live.
+    var eventLoop: any EventLoop { group.next() }
 
     /// Listens no more.
     func stop() async throws {

@@ -22,9 +22,15 @@ final class Pulse: Sendable {
     }
 
     /// The event loops, and the thread that writes and syncs the log.
-    convenience init(loops: any EventLoopGroup, log: LogWriter) {
+    convenience init(loops: any EventLoopGroup, log: LogWriter, meters: NodeMeters) {
         var beats = loops.makeIterator().enumerated().map { index, loop in
-            Beat(name: "event loop \(index)") { answer in loop.execute(answer) }
+            Beat(name: "event loop \(index)") { answer in
+                let asked = NodeMeters.now()
+                loop.execute {
+                    meters.loopDelay.observe(nanoseconds: NodeMeters.now() - asked)
+                    answer()
+                }
+            }
         }
         beats.append(Beat(name: "log writer") { answer in log.segmentBytes { _ in answer() } })
         self.init(beats)

@@ -12,6 +12,7 @@ final class ClockExchange: Sendable {
     private struct State {
         var task: RepeatedTask?
         var isOff = false
+        var offset = TimeSpan(milliseconds: 0)
     }
 
     private let calls: PeerCalls
@@ -43,6 +44,9 @@ final class ClockExchange: Sendable {
         task?.cancel()
     }
 
+    /// How far the members' median is ahead of this machine's clock, as of the last look.
+    var offset: TimeSpan { state.withLock { $0.offset } }
+
     private func look() {
         judge()
         for peer in calls.links.peers {
@@ -70,7 +74,9 @@ final class ClockExchange: Sendable {
         let verdict = watch.verdict(own: context.node, voters: voters)
         switch verdict {
         // Time runs no further ahead than most clocks do.
-        case .sound(let median), .off(let median): context.clock.follow(median: median)
+        case .sound(let median), .off(let median):
+            context.clock.follow(median: median)
+            state.withLock { $0.offset = median }
         case .unknown: break  // Without a majority nobody leads here.
         }
         let isOff = if case .off = verdict { true } else { false }

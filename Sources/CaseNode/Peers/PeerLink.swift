@@ -37,6 +37,9 @@ final class PeerLink: Sendable {
         var isOpen = false
         /// Messages are worth keeping: the call is open, or about to be.
         var isGathering = false
+        /// Bytes of frames given to the transport, and times that the link was opened; ever.
+        var sentBytes: UInt64 = 0
+        var opened: UInt64 = 0
     }
 
     let peer: NodeID
@@ -86,6 +89,11 @@ final class PeerLink: Sendable {
 
     /// Messages that found no room or no peer, ever.
     var dropped: UInt64 { shared.withLock { $0.outbox.dropped } }
+
+    /// Bytes of frames sent and times opened, ever; messages dropped; whether it is open.
+    var figures: (sentBytes: UInt64, opened: UInt64, dropped: UInt64, isOpen: Bool) {
+        shared.withLock { ($0.sentBytes, $0.opened, $0.outbox.dropped, $0.isOpen) }
+    }
 
     func start() { eventLoop.execute { [self] in connect() } }
 
@@ -183,6 +191,7 @@ final class PeerLink: Sendable {
         shared.withLock { shared in
             shared.isOpen = true
             shared.isScheduled = true
+            shared.opened += 1
         }
         logger.info("a peer is there", metadata: ["peer": "\(peer)", "address": "\(address)"])
         flush()
@@ -196,6 +205,7 @@ final class PeerLink: Sendable {
             let frame = shared.withLock { shared -> [UInt8]? in
                 let frame = shared.outbox.takeFrame()
                 if frame == nil { shared.isScheduled = false }
+                shared.sentBytes += UInt64(frame?.count ?? 0)
                 return frame
             }
             guard let frame else { return }

@@ -120,6 +120,15 @@ final class PeerLinks: PeerTransport {
     /// Messages that found no room or no peer, ever, by peer.
     var dropped: [NodeID: UInt64] { state.withLock { $0.links }.mapValues(\.dropped) }
 
+    /// What each link has done, by peer.
+    var figures: [(node: NodeID, sentBytes: UInt64, opened: UInt64, dropped: UInt64, isOpen: Bool)]
+    {
+        state.withLock { $0.links }.sorted { $0.key < $1.key }.map { node, link in
+            let figures = link.figures
+            return (node, figures.sentBytes, figures.opened, figures.dropped, figures.isOpen)
+        }
+    }
+
     /// Asks a node; the reply comes once, on any thread. An unknown node is surely not asked.
     func call(
         _ node: NodeID,

@@ -27,6 +27,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     private let peers: any PeerTransport
     private let eventLoop: any EventLoop
     private let onFailure: @Sendable (any Error) -> Void
+    private let meters: NodeMeters
     private let queue: Mutex<ApplyQueue<Ticket>>
     let snapshots: SnapshotTraffic
 
@@ -46,6 +47,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         peers = environment.peers
         eventLoop = environment.eventLoop
         onFailure = environment.onFailure
+        meters = environment.meters
         snapshots = SnapshotTraffic(
             file: machine.file,
             lane: environment.snapshotLane,
@@ -83,6 +85,10 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     // MARK: The store
 
     func apply(_ entries: [DeliveredEntry<Ticket>]) {
+        let now = NodeMeters.now()
+        for case .command(_, at: let began)? in entries.lazy.map(\.ticket) {
+            meters.commit.observe(nanoseconds: now - min(began, now))
+        }
         let mustSchedule = queue.withLock { queue in
             queue.add(entries)
             return queue.mustSchedule()
@@ -122,11 +128,14 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         let (batch, isFailed) = queue.withLock { ($0.takeAll(), $0.isFailed) }
         guard !isFailed else { return answerUnknown(batch) }
         guard let last = batch.last else { return }
+        let began = NodeMeters.now()
         do {
             let answers = try machine.apply(
                 batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
             )
             precondition(answers.count == batch.count, "one answer for each entry")
+            meters.apply.observe(nanoseconds: NodeMeters.now() - began)
+            meters.applied.add(UInt64(batch.count))
             for (item, answer) in zip(batch, answers) { Self.answer(item, answer) }
             setFull(false)
             let bytes = batch.reduce(0) { $0 + $1.entry.payload.count }
@@ -142,7 +151,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     private static func answer(_ item: DeliveredEntry<Ticket>, _ answer: Machine.Answer?) {
         switch item.ticket {
-        case .command(let reply):
+        case .command(let reply, _):
             reply(answer.map { .success($0) } ?? .failure(.outcomeUnknown))
         case .change(let reply):
             reply(item.configuration.map { .success($0) } ?? .failure(.outcomeUnknown))
@@ -240,8 +249,9 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     }
 
     func failed(_ ticket: Ticket, _ failure: ReplicaFailure) {
+        meters.count(failure)
         switch ticket {
-        case .command(let reply): reply(.failure(failure))
+        case .command(let reply, _): reply(.failure(failure))
         case .read(let reply): reply(failure)
         case .readIndex(let reply): reply(.failure(failure))
         case .change(let reply): reply(.failure(failure))

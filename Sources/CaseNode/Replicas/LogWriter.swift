@@ -59,6 +59,7 @@ final class LogWriter: @unchecked Sendable {
     private let queue = Mutex(Queue())
     private let onFailure: @Sendable (any Error) -> Void
     private let onFull: @Sendable (Bool) -> Void
+    private let segments: Atomic<Int>
     /// Refused for want of room, in order.
     private var stalled: [Job] = []
     /// In the log's open batch; their sync was refused for want of room.
@@ -74,6 +75,8 @@ final class LogWriter: @unchecked Sendable {
         onFull: @escaping @Sendable (Bool) -> Void
     ) {
         self.log = log
+        segments = Atomic(log.segmentCount)
+        segmentBytesEach = log.configuration.segmentBytes
         self.onFailure = onFailure
         self.onFull = onFull
     }
@@ -113,6 +116,12 @@ final class LogWriter: @unchecked Sendable {
             }
         }
     }
+
+    /// Segments in use, as of the last write. Asks nobody, so that a stalled disk holds nobody up.
+    var segmentsKnown: Int { segments.load(ordering: .relaxed) }
+
+    /// Bytes of one segment.
+    let segmentBytesEach: Int
 
     /// Bytes of the segments in use; 0 once closed.
     func segmentBytes(_ reply: @escaping @Sendable (UInt64) -> Void) {
@@ -199,6 +208,7 @@ final class LogWriter: @unchecked Sendable {
             if !unsynced.contains(where: \.isAwaited) { unsynced = [] }
             setFull(!stalled.isEmpty)
         }
+        segments.store(log.segmentCount, ordering: .relaxed)
     }
 
     /// Puts a job into the open batch, or behind what waits for room. A compaction overtakes its group's

@@ -18,6 +18,7 @@ struct ReplicaFactory: Sendable {
     let ticker: ReplicaTicker
     let peers: any PeerTransport
     let phases: PhaseReport?
+    let meters: NodeMeters
     let recovery: ReplicaRecovery
     let onFailure: @Sendable (any Error) -> Void
 
@@ -150,6 +151,7 @@ struct ReplicaFactory: Sendable {
                 checkpointEntries: configuration.checkpointEntries,
                 checkpointMilliseconds: configuration.checkpointMilliseconds,
                 phases: phases,
+                meters: meters,
                 onFailure: onFailure
             ),
             onLeadership: { _ in }

@@ -32,11 +32,20 @@ extension ReplicaHost {
         }
     }
 
+    /// Something was applied: from now on it waits for a checkpoint, if nothing did before.
+    func noteUncovered() {
+        uncoveredSince.withLock { since in
+            if since == nil { since = SystemClock.monotonicMilliseconds() }
+        }
+    }
+
     /// The store is durable that far: the log may be cut there, but for what followers may need.
     func finishCheckpoint(_ index: LogIndex, _ state: inout LoopState) {
         guard index > state.lastCheckpointIndex else { return }
         state.lastCheckpointIndex = index
         checkpointIndexCell.withLock { $0 = index }
+        let isCovered = index == state.driver.appliedIndex
+        uncoveredSince.withLock { $0 = isCovered ? nil : SystemClock.monotonicMilliseconds() }
         let end = state.driver.compact(through: index)
         if end > .zero { log.submit(LogWriter.Job(compact: (group, end))) }
     }

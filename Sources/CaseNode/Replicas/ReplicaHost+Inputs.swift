@@ -94,6 +94,7 @@ extension ReplicaHost {
             return inbox.requests
         }
         guard count < Self.inboxMax else {
+            meters.count(.overloaded(inFlight: count, limit: Self.inboxMax))
             return request.fail(.overloaded(inFlight: count, limit: Self.inboxMax))
         }
         submit(.request(request))

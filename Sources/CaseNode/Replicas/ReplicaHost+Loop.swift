@@ -43,6 +43,7 @@ extension ReplicaHost {
             let before = state.driver.appliedIndex
             state.driver.applied(through: index, tickets: tickets)
             state.sinceCheckpoint += index.rawValue - before.rawValue
+            noteUncovered()
             state.bytesSinceCheckpoint += bytes
         case .checkpointed(let index):
             state.checkpointRuns = false
@@ -53,6 +54,7 @@ extension ReplicaHost {
         case .installed(let id, let receipt): install(id, receipt, &state)
         case .snapshotMade(let info): take(copy: info, &state)
         case .snapshotSent(let id, let node, let arrived):
+            (arrived ? meters.snapshotsArrived : meters.snapshotsFailed).add()
             state.driver.snapshotSent(id, to: node, arrived: arrived)
         case .unreachable(let node): state.driver.reportUnreachable(node)
         case .transfer(let node, let reply): reply(state.driver.transferLeadership(to: node))
@@ -63,6 +65,8 @@ extension ReplicaHost {
         case .tick: tick(&state)
         case .status(let reply): reply(state.driver.status)
         case .retire(let reply):
+            // The node goes on: who waited here is asked for elsewhere.
+            failWaiting(.notLeader(leader: nil), &state)
             stop(&state)
             state.isRetired = true
             leadershipCell.withLock { $0 = Leadership(term: $0.term, leader: nil, isReady: false) }
@@ -120,7 +124,7 @@ extension ReplicaHost {
     // MARK: Requests
 
     private func take(_ request: Request, _ state: inout LoopState) {
-        if let failure = failure(state) { return request.fail(failure) }
+        if let failure = failure(state) { return fail(request, failure) }
         if state.isReady, !mustWait(request, state) {
             perform(request, &state)
         } else {
@@ -154,10 +158,11 @@ extension ReplicaHost {
         case .command(let command, let deadline, let reply):
             if let deadline, deadline < .now() { return reply(.failure(.notLeader(leader: nil))) }
             // Refused before anything else waits behind it. Reads go on.
-            if log.isFull || ports.isStoreFull { return reply(.failure(.diskFull)) }
+            if log.isFull || ports.isStoreFull { return fail(request, .diskFull) }
             state.lastStamp = max(state.lastStamp, clock.now(), machine.time)
             let payload = machine.encode(command, at: state.lastStamp)
-            state.driver.propose(payload, ticket: .command(reply))
+            meters.proposed.add()
+            state.driver.propose(payload, ticket: .command(reply, at: NodeMeters.now()))
         case .read(let reply): state.driver.read(ticket: .read(reply))
         case .readIndex(let reply): state.driver.readIndex(ticket: .readIndex(reply))
         case .change(let change, let reply): state.driver.propose(change, ticket: .change(reply))
@@ -178,6 +183,7 @@ extension ReplicaHost {
         if let leader = now.leader, leader != node {
             failWaiting(.notLeader(leader: leader), &state)
         }
+        if now.leader != before.leader, now.leader != nil { meters.leadershipChanges.add() }
         if state.isReady, !state.driver.isHandingOver, !state.waiting.isEmpty {
             for request in takeWaiting(&state) { perform(request, &state) }
             state.driver.flush()
@@ -200,9 +206,14 @@ extension ReplicaHost {
         return state.waiting
     }
 
+    private func fail(_ request: Request, _ failure: ReplicaFailure) {
+        meters.count(failure)
+        request.fail(failure)
+    }
+
     /// Ends what waited for this replica to lead: it was surely not proposed.
     private func failWaiting(_ failure: ReplicaFailure, _ state: inout LoopState) {
-        for request in takeWaiting(&state) { request.fail(failure) }
+        for request in takeWaiting(&state) { fail(request, failure) }
     }
 
     // MARK: Peers
@@ -235,6 +246,7 @@ extension ReplicaHost {
         _ state: inout LoopState
     ) {
         state.driver.persisted(receipt)
+        meters.snapshotsInstalled.add()
         // The file that was installed is durable as a whole.
         state.lastCheckpointIndex = max(state.lastCheckpointIndex, id.index)
         checkpointIndexCell.withLock { $0 = max($0, id.index) }

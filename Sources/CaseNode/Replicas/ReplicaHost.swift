@@ -43,7 +43,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     static var fullTicks: Int { 400 }
 
     enum Ticket: Sendable {
-        case command(CommandReply)
+        /// With the time of its proposal, by the monotonic clock in nanoseconds.
+        case command(CommandReply, at: UInt64)
         case read(ReadReply)
         case readIndex(IndexReply)
         case change(ChangeReply)
@@ -128,12 +129,15 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     let checkpointTicks: Int64
     let ports: HostPorts<Machine>
     let phases: PhaseReport?
+    let meters: NodeMeters
     let inbox = Mutex(Inbox())
     let state: NIOLoopBoundBox<LoopState?>
     let leadershipCell = Mutex(Leadership(term: .zero, leader: nil, isReady: false))
     let onLeadership: @Sendable (Leadership) -> Void
     let onFailure: @Sendable (any Error) -> Void
     let checkpointIndexCell: Mutex<LogIndex>
+    /// When something was first applied that no checkpoint covers; nil while there is nothing.
+    let uncoveredSince: Mutex<Int64?>
     /// When the leader was last heard of, by the monotonic clock in milliseconds.
     let heardAt = Mutex(Int64.min)
     /// The membership of a group in which none was ever changed.
@@ -155,6 +159,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         /// Whatever was applied is checkpointed after this time.
         var checkpointMilliseconds: Int
         var phases: PhaseReport?
+        var meters = NodeMeters()
         var onFailure: @Sendable (any Error) -> Void
     }
 
@@ -182,11 +187,15 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             Int64(environment.checkpointMilliseconds) / ReplicaTicker.milliseconds
         )
         phases = environment.phases
+        meters = environment.meters
         self.onLeadership = onLeadership
         onFailure = environment.onFailure
         let applied = machine.applied
         foundingConfiguration = recovered.log.configuration
         checkpointIndexCell = Mutex(recovered.log.base.index)
+        uncoveredSince = Mutex(
+            applied.index > recovered.log.base.index ? SystemClock.monotonicMilliseconds() : nil
+        )
         state = .makeEmptyBox(eventLoop: environment.eventLoop)
         ports = HostPorts<Machine>(
             group: settings.group,
@@ -238,6 +247,11 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
 
     /// Up to where a checkpoint has made the store durable.
     var checkpointIndex: LogIndex { checkpointIndexCell.withLock { $0 } }
+
+    /// For how long, in milliseconds, something applied has been waiting for a checkpoint.
+    var uncoveredMilliseconds: Int64 {
+        uncoveredSince.withLock { $0 }.map { max(0, SystemClock.monotonicMilliseconds() - $0) } ?? 0
+    }
 
     /// For how long, in milliseconds, nothing was heard of the group's leader: the age of what a read of this
     /// store alone may miss. Zero on a leader that may serve reads; nil where none was ever heard of.

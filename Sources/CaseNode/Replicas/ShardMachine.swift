@@ -20,6 +20,9 @@ final class ShardMachine: StateMachine, MachineFile {
     /// The store as of now. It may be closed a moment later, when a snapshot takes its place: see `read`.
     var store: ShardStore { current.withLock { $0 } }
 
+    /// Its file.
+    var storePath: String { store.location.path }
+
     /// Who hears of changes, on the store's lane, after the transaction.
     func listen(_ listener: any ShardListener) { self.listener.withLock { $0 = listener } }
 

@@ -31,6 +31,9 @@ final class SystemMachine: StateMachine, MachineFile {
         )
     }
 
+    /// Its file.
+    var storePath: String { store.location.path }
+
     private var store: SystemStore { current.withLock { $0 } }
 
     /// The state as of the last applied command. Any thread; a copy costs a few references.

@@ -45,6 +45,9 @@ final class WatchService: ShardListener {
 
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { onDue(shard, due) }
 
+    /// Streams that are open.
+    var count: Int { streams.withLock { $0.count } }
+
     /// The node stops: ends the streams, whose clients go on elsewhere from their last token.
     func stop() {
         isStopped.withLock { $0 = true }

@@ -502,6 +502,193 @@ public nonisolated struct PBNightsResponse: Sendable {
   public init() {}
 }
 
+/// No options yet.
+public nonisolated struct PBLoadRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// One replica of the answering node.
+public nonisolated struct PBGroupLoad: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 0 is the system group; shard s is s + 1.
+  public var group: UInt32 = 0
+
+  /// Its leader's node id, 0 if unknown.
+  public var leader: UInt64 = 0
+
+  /// The answering node leads it, and answers for it.
+  public var leads: Bool = false
+
+  /// The Raft term.
+  public var term: UInt64 = 0
+
+  /// The commit index.
+  public var commitIndex: UInt64 = 0
+
+  /// The last applied index.
+  public var appliedIndex: UInt64 = 0
+
+  /// Entries that each other member lacks; on the leader alone.
+  public var lags: [PBMemberLag] = []
+
+  /// Bytes of its SQLite file and of the write-ahead log beside it.
+  public var storeBytes: UInt64 = 0
+
+  /// Milliseconds since its leader was heard of; 0 on the leader, -1 if it never was.
+  public var silentMs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How far a member is behind its leader.
+public nonisolated struct PBMemberLag: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The member.
+  public var nodeID: UInt64 = 0
+
+  /// Entries of the leader's log that it is not known to have.
+  public var entries: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What one node does and has. Counters grow from its start.
+public nonisolated struct PBLoadResponse: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The answering node.
+  public var nodeID: UInt64 {
+    get {_storage._nodeID}
+    set {_uniqueStorage()._nodeID = newValue}
+  }
+
+  /// Its own monotonic clock in nanoseconds, for rates.
+  public var clockNs: UInt64 {
+    get {_storage._clockNs}
+    set {_uniqueStorage()._clockNs = newValue}
+  }
+
+  /// Milliseconds since it started.
+  public var uptimeMs: UInt64 {
+    get {_storage._uptimeMs}
+    set {_uniqueStorage()._uptimeMs = newValue}
+  }
+
+  /// Why calls should not be sent to it; empty if they may.
+  public var objections: [String] {
+    get {_storage._objections}
+    set {_uniqueStorage()._objections = newValue}
+  }
+
+  /// Calls of clients that have ended.
+  public var calls: UInt64 {
+    get {_storage._calls}
+    set {_uniqueStorage()._calls = newValue}
+  }
+
+  /// Those that have not.
+  public var callsOpen: UInt64 {
+    get {_storage._callsOpen}
+    set {_uniqueStorage()._callsOpen = newValue}
+  }
+
+  /// Connections of clients.
+  public var connections: UInt64 {
+    get {_storage._connections}
+    set {_uniqueStorage()._connections = newValue}
+  }
+
+  /// Commands proposed by groups that it leads.
+  public var commands: UInt64 {
+    get {_storage._commands}
+    set {_uniqueStorage()._commands = newValue}
+  }
+
+  /// Commands that were committed, and nanoseconds from proposal to commit of all of them.
+  public var commits: UInt64 {
+    get {_storage._commits}
+    set {_uniqueStorage()._commits = newValue}
+  }
+
+  /// See commits.
+  public var commitNs: UInt64 {
+    get {_storage._commitNs}
+    set {_uniqueStorage()._commitNs = newValue}
+  }
+
+  /// Syncs of the log, and nanoseconds of all of them.
+  public var syncs: UInt64 {
+    get {_storage._syncs}
+    set {_uniqueStorage()._syncs = newValue}
+  }
+
+  /// See syncs.
+  public var syncNs: UInt64 {
+    get {_storage._syncNs}
+    set {_uniqueStorage()._syncNs = newValue}
+  }
+
+  /// Bytes of live log segments.
+  public var logBytes: UInt64 {
+    get {_storage._logBytes}
+    set {_uniqueStorage()._logBytes = newValue}
+  }
+
+  /// Bytes left on the file system of its data.
+  public var diskFreeBytes: UInt64 {
+    get {_storage._diskFreeBytes}
+    set {_uniqueStorage()._diskFreeBytes = newValue}
+  }
+
+  /// Bytes of that file system.
+  public var diskSizeBytes: UInt64 {
+    get {_storage._diskSizeBytes}
+    set {_uniqueStorage()._diskSizeBytes = newValue}
+  }
+
+  /// Bytes of memory in use.
+  public var residentBytes: UInt64 {
+    get {_storage._residentBytes}
+    set {_uniqueStorage()._residentBytes = newValue}
+  }
+
+  /// Processor time in milliseconds.
+  public var processorMs: UInt64 {
+    get {_storage._processorMs}
+    set {_uniqueStorage()._processorMs = newValue}
+  }
+
+  /// Its replicas, by group.
+  public var groups: [PBGroupLoad] {
+    get {_storage._groups}
+    set {_uniqueStorage()._groups = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "casecluster.v1"
@@ -1317,6 +1504,315 @@ nonisolated extension PBNightsResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
 
   public static func ==(lhs: PBNightsResponse, rhs: PBNightsResponse) -> Bool {
     if lhs.nights != rhs.nights {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBLoadRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LoadRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBLoadRequest, rhs: PBLoadRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBGroupLoad: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GroupLoad"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}group\0\u{1}leader\0\u{1}leads\0\u{1}term\0\u{3}commit_index\0\u{3}applied_index\0\u{1}lags\0\u{3}store_bytes\0\u{3}silent_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.group) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.leader) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.leads) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.term) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.commitIndex) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.appliedIndex) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.lags) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.storeBytes) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.silentMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.group != 0 {
+      try visitor.visitSingularUInt32Field(value: self.group, fieldNumber: 1)
+    }
+    if self.leader != 0 {
+      try visitor.visitSingularUInt64Field(value: self.leader, fieldNumber: 2)
+    }
+    if self.leads != false {
+      try visitor.visitSingularBoolField(value: self.leads, fieldNumber: 3)
+    }
+    if self.term != 0 {
+      try visitor.visitSingularUInt64Field(value: self.term, fieldNumber: 4)
+    }
+    if self.commitIndex != 0 {
+      try visitor.visitSingularUInt64Field(value: self.commitIndex, fieldNumber: 5)
+    }
+    if self.appliedIndex != 0 {
+      try visitor.visitSingularUInt64Field(value: self.appliedIndex, fieldNumber: 6)
+    }
+    if !self.lags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lags, fieldNumber: 7)
+    }
+    if self.storeBytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.storeBytes, fieldNumber: 8)
+    }
+    if self.silentMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.silentMs, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBGroupLoad, rhs: PBGroupLoad) -> Bool {
+    if lhs.group != rhs.group {return false}
+    if lhs.leader != rhs.leader {return false}
+    if lhs.leads != rhs.leads {return false}
+    if lhs.term != rhs.term {return false}
+    if lhs.commitIndex != rhs.commitIndex {return false}
+    if lhs.appliedIndex != rhs.appliedIndex {return false}
+    if lhs.lags != rhs.lags {return false}
+    if lhs.storeBytes != rhs.storeBytes {return false}
+    if lhs.silentMs != rhs.silentMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBMemberLag: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".MemberLag"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{1}entries\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.nodeID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.entries) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.nodeID != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nodeID, fieldNumber: 1)
+    }
+    if self.entries != 0 {
+      try visitor.visitSingularUInt64Field(value: self.entries, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBMemberLag, rhs: PBMemberLag) -> Bool {
+    if lhs.nodeID != rhs.nodeID {return false}
+    if lhs.entries != rhs.entries {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension PBLoadResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LoadResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}node_id\0\u{3}clock_ns\0\u{3}uptime_ms\0\u{1}objections\0\u{1}calls\0\u{3}calls_open\0\u{1}connections\0\u{1}commands\0\u{1}commits\0\u{3}commit_ns\0\u{1}syncs\0\u{3}sync_ns\0\u{3}log_bytes\0\u{3}disk_free_bytes\0\u{3}disk_size_bytes\0\u{3}resident_bytes\0\u{3}processor_ms\0\u{1}groups\0")
+
+  fileprivate class _StorageClass {
+    var _nodeID: UInt64 = 0
+    var _clockNs: UInt64 = 0
+    var _uptimeMs: UInt64 = 0
+    var _objections: [String] = []
+    var _calls: UInt64 = 0
+    var _callsOpen: UInt64 = 0
+    var _connections: UInt64 = 0
+    var _commands: UInt64 = 0
+    var _commits: UInt64 = 0
+    var _commitNs: UInt64 = 0
+    var _syncs: UInt64 = 0
+    var _syncNs: UInt64 = 0
+    var _logBytes: UInt64 = 0
+    var _diskFreeBytes: UInt64 = 0
+    var _diskSizeBytes: UInt64 = 0
+    var _residentBytes: UInt64 = 0
+    var _processorMs: UInt64 = 0
+    var _groups: [PBGroupLoad] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _nodeID = source._nodeID
+      _clockNs = source._clockNs
+      _uptimeMs = source._uptimeMs
+      _objections = source._objections
+      _calls = source._calls
+      _callsOpen = source._callsOpen
+      _connections = source._connections
+      _commands = source._commands
+      _commits = source._commits
+      _commitNs = source._commitNs
+      _syncs = source._syncs
+      _syncNs = source._syncNs
+      _logBytes = source._logBytes
+      _diskFreeBytes = source._diskFreeBytes
+      _diskSizeBytes = source._diskSizeBytes
+      _residentBytes = source._residentBytes
+      _processorMs = source._processorMs
+      _groups = source._groups
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._nodeID) }()
+        case 2: try { try decoder.decodeSingularUInt64Field(value: &_storage._clockNs) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._uptimeMs) }()
+        case 4: try { try decoder.decodeRepeatedStringField(value: &_storage._objections) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._calls) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._callsOpen) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._connections) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._commands) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._commits) }()
+        case 10: try { try decoder.decodeSingularUInt64Field(value: &_storage._commitNs) }()
+        case 11: try { try decoder.decodeSingularUInt64Field(value: &_storage._syncs) }()
+        case 12: try { try decoder.decodeSingularUInt64Field(value: &_storage._syncNs) }()
+        case 13: try { try decoder.decodeSingularUInt64Field(value: &_storage._logBytes) }()
+        case 14: try { try decoder.decodeSingularUInt64Field(value: &_storage._diskFreeBytes) }()
+        case 15: try { try decoder.decodeSingularUInt64Field(value: &_storage._diskSizeBytes) }()
+        case 16: try { try decoder.decodeSingularUInt64Field(value: &_storage._residentBytes) }()
+        case 17: try { try decoder.decodeSingularUInt64Field(value: &_storage._processorMs) }()
+        case 18: try { try decoder.decodeRepeatedMessageField(value: &_storage._groups) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if _storage._nodeID != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._nodeID, fieldNumber: 1)
+      }
+      if _storage._clockNs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._clockNs, fieldNumber: 2)
+      }
+      if _storage._uptimeMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._uptimeMs, fieldNumber: 3)
+      }
+      if !_storage._objections.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._objections, fieldNumber: 4)
+      }
+      if _storage._calls != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._calls, fieldNumber: 5)
+      }
+      if _storage._callsOpen != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._callsOpen, fieldNumber: 6)
+      }
+      if _storage._connections != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._connections, fieldNumber: 7)
+      }
+      if _storage._commands != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commands, fieldNumber: 8)
+      }
+      if _storage._commits != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commits, fieldNumber: 9)
+      }
+      if _storage._commitNs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._commitNs, fieldNumber: 10)
+      }
+      if _storage._syncs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._syncs, fieldNumber: 11)
+      }
+      if _storage._syncNs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._syncNs, fieldNumber: 12)
+      }
+      if _storage._logBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._logBytes, fieldNumber: 13)
+      }
+      if _storage._diskFreeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._diskFreeBytes, fieldNumber: 14)
+      }
+      if _storage._diskSizeBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._diskSizeBytes, fieldNumber: 15)
+      }
+      if _storage._residentBytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._residentBytes, fieldNumber: 16)
+      }
+      if _storage._processorMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._processorMs, fieldNumber: 17)
+      }
+      if !_storage._groups.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._groups, fieldNumber: 18)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: PBLoadResponse, rhs: PBLoadResponse) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._nodeID != rhs_storage._nodeID {return false}
+        if _storage._clockNs != rhs_storage._clockNs {return false}
+        if _storage._uptimeMs != rhs_storage._uptimeMs {return false}
+        if _storage._objections != rhs_storage._objections {return false}
+        if _storage._calls != rhs_storage._calls {return false}
+        if _storage._callsOpen != rhs_storage._callsOpen {return false}
+        if _storage._connections != rhs_storage._connections {return false}
+        if _storage._commands != rhs_storage._commands {return false}
+        if _storage._commits != rhs_storage._commits {return false}
+        if _storage._commitNs != rhs_storage._commitNs {return false}
+        if _storage._syncs != rhs_storage._syncs {return false}
+        if _storage._syncNs != rhs_storage._syncNs {return false}
+        if _storage._logBytes != rhs_storage._logBytes {return false}
+        if _storage._diskFreeBytes != rhs_storage._diskFreeBytes {return false}
+        if _storage._diskSizeBytes != rhs_storage._diskSizeBytes {return false}
+        if _storage._residentBytes != rhs_storage._residentBytes {return false}
+        if _storage._processorMs != rhs_storage._processorMs {return false}
+        if _storage._groups != rhs_storage._groups {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -16,6 +16,8 @@ public final class RPCServer: Sendable {
         public var http2 = HTTP2Limits()
         /// Bounds of calls.
         public var rpc = RPCLimits()
+        /// Hears of every call of a method that the router knows; nil for nobody.
+        public var observer: (any RPCCallObserver)?
 
         /// A server with default bounds.
         public init(host: String, port: Int, tls: TLSContext? = nil) {
@@ -47,7 +49,7 @@ public final class RPCServer: Sendable {
     ) async throws(RPCStatus) -> RPCServer {
         let registry = ConnectionRegistry(connectionsMax: configuration.rpc.connectionsMax)
         let limits = configuration.rpc
-        let isEncrypted = configuration.tls != nil
+        let (isEncrypted, observer) = (configuration.tls != nil, configuration.observer)
         do {
             let channel = try await HTTP2Bootstrap.listen(
                 host: configuration.host,
@@ -62,6 +64,7 @@ public final class RPCServer: Sendable {
                         limits: limits,
                         isEncrypted: isEncrypted,
                         registry: registry,
+                        observer: observer,
                         eventLoop: eventLoop
                     )
                 }

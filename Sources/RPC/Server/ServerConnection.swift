@@ -6,6 +6,7 @@ final class ServerConnection: HTTP2ConnectionDelegate {
     let router: RPCRouter
     let limits: RPCLimits
     let eventLoop: any EventLoop
+    let observer: (any RPCCallObserver)?
     private(set) var batcher: LoopBatcher
     private(set) var peer: RPCPeer
     private let registry: ConnectionRegistry
@@ -18,8 +19,10 @@ final class ServerConnection: HTTP2ConnectionDelegate {
         limits: RPCLimits,
         isEncrypted: Bool,
         registry: ConnectionRegistry,
+        observer: (any RPCCallObserver)?,
         eventLoop: any EventLoop
     ) {
+        self.observer = observer
         self.router = router
         self.limits = limits
         self.isEncrypted = isEncrypted

@@ -20,10 +20,20 @@ final class ServerStream: HTTP2StreamDelegate {
     private var flow = InboundFlow()
     private var writer: WriterCore?
     private var hasHead = false
+    /// While the observer has not heard of the call's end.
+    private var observed: (path: String, began: NIODeadline)?
 
     init(server: ServerConnection) {
         self.server = server
         deframer = MessageDeframer(messageBytesMax: server.limits.messageBytesMax)
+    }
+
+    /// Tells the observer once how the call ended.
+    private func observeEnd(_ code: RPCStatusCode) {
+        guard let (path, began) = observed, let observer = server.observer else { return }
+        observed = nil
+        let time = NIODeadline.now() - began
+        observer.callEnded(path, code, nanoseconds: UInt64(max(0, time.nanoseconds)))
     }
 
     // MARK: - From the wire
@@ -43,6 +53,10 @@ final class ServerStream: HTTP2StreamDelegate {
     private func accept(_ head: RequestHead, _ stream: HTTP2Stream) {
         guard let route = server.router.route(head.path) else {
             return refuse(RPCStatus(.unimplemented, "no method \(head.path)"), stream)
+        }
+        if let observer = server.observer {
+            observed = (head.path, .now())
+            observer.callBegan(head.path)
         }
         let context = RPCContext(
             path: head.path,
@@ -166,6 +180,7 @@ final class ServerStream: HTTP2StreamDelegate {
         case .over:
             break
         }
+        observeEnd(.cancelled)
         phase = .over
         writer = nil
         inbox = nil
@@ -208,6 +223,7 @@ final class ServerStream: HTTP2StreamDelegate {
         case .failure(let status):
             refuse(status, stream)
         case .success(let message):
+            observeEnd(.ok)
             sendHead(stream)
             do {
                 try MessageFrame.write(message, to: stream)
@@ -248,6 +264,7 @@ final class ServerStream: HTTP2StreamDelegate {
         context.end()
         inbox?.finish(.end)
         phase = .over
+        observeEnd(status.code)
         let trailers = WireHeaders.trailers(status, metadata)
         if hasHead {
             stream.end(trailers: trailers)
@@ -286,6 +303,7 @@ final class ServerStream: HTTP2StreamDelegate {
     }
 
     private func refuse(_ status: RPCStatus, _ stream: HTTP2Stream) {
+        observeEnd(status.code)
         if case .waitingForHead = phase {
             stream.workFinished()
             phase = .over

@@ -6,7 +6,7 @@ struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
         abstract: "The state of the cluster.",
-        subcommands: [Status.self, Nights.self]
+        subcommands: [Status.self, TopCommand.self, Nights.self]
     )
 
     /// `cluster status`.
