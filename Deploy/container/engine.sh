@@ -119,6 +119,30 @@ build_image() { # its name, where programs are that were built outside
         { tail -n 20 "$work/build.out"; exit 1; }
 }
 
+# Podman keeps every step as an image without a name, for the next build: those of this one are of no use to anybody.
+remove_steps() { # what the build has printed
+    if [ "$engine" != podman ] || [ ! -e "$1" ]; then return; fi
+    local step
+    for step in $(sed -n 's/^--> \([0-9a-f]*\)$/\1/p' "$1" | tac); do
+        podman rmi "$step" >/dev/null 2>&1 || true
+    done
+}
+
+# A kernel with the first version of control groups may fail to freeze a busy container (runc: "unable to freeze"): asked
+# again, then stopped by a signal, which is the same to a container of one process.
+pause() { # its name
+    local _
+    for _ in 1 2 3 4 5; do
+        if $engine pause "$1" >/dev/null 2>&1; then return; fi
+        sleep 0.5
+    done
+    echo "  (the engine could not freeze it: stopped by a signal)"
+    $engine kill --signal STOP "$1" >/dev/null
+}
+unpause() {
+    $engine unpause "$1" >/dev/null 2>&1 || $engine kill --signal CONT "$1" >/dev/null
+}
+
 # Podman leaves the timing to systemd, which may be missing: then the check is run here.
 is_healthy() {
     if [ "$engine" = podman ]; then
