@@ -26,33 +26,42 @@ import Testing
     @Test func aFollowerLetsEntriesGather() {
         var queue = ApplyQueue<Int>(isPatient: true)
         queue.add(entries(1...3))
-        #expect(!queue.mustSchedule())
+        let send1 = queue.mustSchedule()
+        #expect(!send1)
         for _ in 1..<ApplyQueue<Int>.patientTicksMax {
             queue.tick()
-            #expect(!queue.mustSchedule())
+            let send2 = queue.mustSchedule()
+            #expect(!send2)
         }
         queue.add(entries(4...4))
         queue.tick()
-        #expect(queue.mustSchedule())
+        let send3 = queue.mustSchedule()
+        #expect(send3)
         // Once: somebody is on the way.
-        #expect(!queue.mustSchedule())
+        let send4 = queue.mustSchedule()
+        #expect(!send4)
         #expect(queue.takeAll().map(\.entry.index.rawValue) == [1, 2, 3, 4])
         // And from the beginning.
         queue.add(entries(5...5))
         queue.tick()
-        #expect(!queue.mustSchedule() && queue.ticks == 1)
+        let send5 = queue.mustSchedule()
+        #expect(!send5)
+        #expect(queue.ticks == 1)
     }
 
     @Test func manyOrLargeOnesAreAppliedAtOnce() {
         var many = ApplyQueue<Int>(isPatient: true)
         let most = UInt64(ApplyQueue<Int>.patientEntriesMax)
         many.add(entries(1...most - 1))
-        #expect(!many.mustSchedule())
+        let send6 = many.mustSchedule()
+        #expect(!send6)
         many.add(entries(most...most))
-        #expect(many.mustSchedule())
+        let send7 = many.mustSchedule()
+        #expect(send7)
         var large = ApplyQueue<Int>(isPatient: true)
         large.add(entries(1...1, bytes: ApplyQueue<Int>.patientBytesMax))
-        #expect(large.mustSchedule())
+        let send8 = large.mustSchedule()
+        #expect(send8)
     }
 
     @Test func whoIsWaitedForAppliesAtOnce() {
@@ -60,39 +69,49 @@ import Testing
         var asked = ApplyQueue<Int>(isPatient: true)
         asked.applyPromptly(through: LogIndex(2))
         asked.add(entries(1...1))
-        #expect(asked.mustSchedule())
+        let send9 = asked.mustSchedule()
+        #expect(send9)
         _ = asked.takeAll()
         asked.add(entries(2...2))
-        #expect(asked.mustSchedule())
+        let send10 = asked.mustSchedule()
+        #expect(send10)
         _ = asked.takeAll()
         asked.add(entries(3...3))
-        #expect(!asked.mustSchedule())
+        let send11 = asked.mustSchedule()
+        #expect(!send11)
         asked.applyPromptly(through: LogIndex(3))
-        #expect(asked.mustSchedule())
+        let send12 = asked.mustSchedule()
+        #expect(send12)
 
         var leader = ApplyQueue<Int>(isPatient: true)
         leader.add(entries(1...1))
-        #expect(!leader.mustSchedule())
+        let send13 = leader.mustSchedule()
+        #expect(!send13)
         leader.leads = true
-        #expect(leader.mustSchedule())
+        let send14 = leader.mustSchedule()
+        #expect(send14)
 
         var ticket = ApplyQueue<Int>(isPatient: true)
         ticket.add(entries(1...1, ticket: 7))
-        #expect(ticket.mustSchedule())
+        let send15 = ticket.mustSchedule()
+        #expect(send15)
 
         var system = ApplyQueue<Int>(isPatient: false)
         system.add(entries(1...1))
-        #expect(system.mustSchedule())
+        let send16 = system.mustSchedule()
+        #expect(send16)
     }
 
     @Test func whatHadNoRoomComesFirstAgain() {
         var queue = ApplyQueue<Int>(isPatient: true)
         queue.add(entries(1...2, bytes: ApplyQueue<Int>.patientBytesMax))
-        #expect(queue.mustSchedule())
+        let send17 = queue.mustSchedule()
+        #expect(send17)
         let batch = queue.takeAll()
         queue.add(entries(3...3))
         queue.putBack(batch)
-        #expect(!queue.mustSchedule(), "whoever put it back comes again")
+        let send18 = queue.mustSchedule()
+        #expect(!send18, "whoever put it back comes again")
         #expect(queue.takeAll().map(\.entry.index.rawValue) == [1, 2, 3])
     }
 }
