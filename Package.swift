@@ -113,11 +113,42 @@ let tests: [Target] = [
         dependencies: ["CaseNode", "ReplicationLog", logging, lifecycle],
         path: "Tests/ControlNode"
     ),
+    .target(
+        name: "ProcessSupport",
+        dependencies: ["CaseClient", "ClusterPrimitives"],
+        path: "Tests/ProcessSupport"
+    ),
+    .target(
+        name: "HistoryChecker",
+        dependencies: ["CaseModel", "ClusterPrimitives"],
+        path: "Tests/HistoryChecker"
+    ),
+    .target(
+        name: "ChaosHarness",
+        dependencies: [
+            "CaseClient", "CaseModel", "CaseProtocol", "CaseStore", "ClusterPrimitives",
+            "HistoryChecker", "ProcessSupport", nio, nioPosix, protobuf,
+        ],
+        path: "Tests/ChaosHarness"
+    ),
+    .executableTarget(
+        name: "casechaos",
+        dependencies: ["ChaosHarness", "ClusterPrimitives", arguments],
+        path: "Tests/ChaosProgram"
+    ),
+    .testTarget(
+        name: "ChaosHarnessTests",
+        dependencies: [
+            "CaseClient", "CaseModel", "CaseProtocol", "ChaosHarness", "ClusterPrimitives",
+            "HistoryChecker", "ProcessSupport", "casenode", nio, nioPosix,
+        ]
+    ),
     .testTarget(
         name: "ProcessTests",
         dependencies: [
             "CaseClient", "CaseProtocol", "CaseNode", "ClusterPrimitives", "HTTP2Transport",
-            "ReplicationLog", "casenode", "casenode-control", "casectl", nio, nioPosix, protobuf,
+            "ProcessSupport", "ReplicationLog", "casenode", "casenode-control", "casectl", nio,
+            nioPosix, protobuf,
         ],
         exclude: ["Python"]
     ),
@@ -130,7 +161,7 @@ let tests: [Target] = [
         name: "ClusterSimulator",
         dependencies: [
             "CaseModel", "CaseStore", "ClusterPrimitives", "CoordinatorCore", "DiskSimulator",
-            "RaftCore", "ReplicaDriver", "ReplicationLog", grdb, grdbSQLite,
+            "HistoryChecker", "RaftCore", "ReplicaDriver", "ReplicationLog", grdb, grdbSQLite,
         ],
         path: "Tests/ClusterSimulator"
     ),
@@ -143,7 +174,7 @@ let tests: [Target] = [
         name: "ClusterSimulatorTests",
         dependencies: [
             "ClusterSimulator", "CaseModel", "CaseStore", "ClusterPrimitives", "DiskSimulator",
-            "RaftCore", "ReplicationLog", grdb, grdbSQLite,
+            "HistoryChecker", "RaftCore", "ReplicationLog", grdb, grdbSQLite,
         ]
     ),
     .testTarget(name: "ClusterPrimitivesTests", dependencies: ["ClusterPrimitives"]),

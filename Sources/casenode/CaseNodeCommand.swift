@@ -33,6 +33,14 @@ struct CaseNodeCommand: AsyncParsableCommand {
     }
 
     private static func serve(_ options: NodeFlags) async -> Int32 {
+        #if CASECLUSTER_FAULTS
+        if let name = ProcessInfo.processInfo.environment[DeliberateNodeFault.variable],
+            !DeliberateNodeFault.putIn(name)
+        {
+            complain("there is no fault named \(name)")
+            return NodeExit.configuration
+        }
+        #endif
         let configuration: NodeConfiguration
         do {
             configuration = try await ConfigurationLoader.load(options)
@@ -73,7 +81,7 @@ struct CaseNodeCommand: AsyncParsableCommand {
             ?? "health and metrics: off"
     }
 
-    static func complain(_ error: any Error) {
+    static func complain(_ error: some Sendable) {
         do {
             try FileHandle.standardError.write(contentsOf: Data("casenode: \(error)\n".utf8))
         } catch {

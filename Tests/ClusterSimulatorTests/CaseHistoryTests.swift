@@ -1,6 +1,7 @@
 import CaseModel
 import ClusterPrimitives
 import ClusterSimulator
+import HistoryChecker
 import Testing
 
 /// Histories of one case, good and bad, as a cluster could show them.

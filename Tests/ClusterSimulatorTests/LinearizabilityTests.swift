@@ -1,5 +1,6 @@
 import ClusterPrimitives
 import ClusterSimulator
+import HistoryChecker
 import Testing
 
 /// A register: the smallest object that shows every kind of wrong.

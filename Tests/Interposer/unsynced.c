@@ -39,6 +39,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -137,7 +138,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void start_once(void) {
     resolve_all();
-    owner = getpid();
+    owner = (pid_t)syscall(SYS_getpid);
     const char *wanted = getenv("UNSYNCED_ROOT");
     if (!wanted || !*wanted) return;
     if (!realpath(wanted, root)) fail("UNSYNCED_ROOT is not there");
@@ -307,7 +308,7 @@ static int hand_over_locked(inode *i) {
 }
 
 static void hand_over_all(void) {
-    if (getpid() != owner) return;
+    if ((pid_t)syscall(SYS_getpid) != owner) return;
     pthread_mutex_lock(&table_lock);
     for (inode *i = inodes; i; i = i->next)
         if (!i->is_unlinked) hand_over_locked(i);

@@ -1,5 +1,6 @@
 import CaseClient
 import ClusterPrimitives
+import ProcessSupport
 import Testing
 
 /// Goal: with the default settings, over nine days and the start of summer time, a case is closed after exactly

@@ -1,4 +1,5 @@
 import CaseClient
+import ProcessSupport
 
 /// Somebody of every role, each with a client of its own.
 struct Cast: Sendable {

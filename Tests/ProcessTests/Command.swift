@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import ProcessSupport
 import Synchronization
 
 /// A program that is run to its end.

@@ -1,5 +1,6 @@
 import CaseClient
 import ClusterPrimitives
+import ProcessSupport
 import Synchronization
 
 /// Workers that each append numbered comments to a case of their own, one in flight each, and repeat

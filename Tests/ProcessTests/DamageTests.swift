@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: a start after a cut write loses nothing that was acknowledged; a start on files that have lost

@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 
 /// Real nodes that come and go, on loopback in plain text. The first one founds the cluster alone.
 final class GrowingCluster: Sendable {

@@ -2,6 +2,7 @@ import CaseClient
 import CaseProtocol
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import SwiftProtobuf
 import Testing
 

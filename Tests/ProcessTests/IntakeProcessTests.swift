@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import Synchronization
 import Testing
 

@@ -1,5 +1,6 @@
 import CaseClient
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: who types what the help says, on a node that was started with no options, gets three nodes.

@@ -1,5 +1,6 @@
 import CaseClient
 import ClusterPrimitives
+import ProcessSupport
 import Testing
 
 /// Three nodes that travel through their days by a clock that jumps.

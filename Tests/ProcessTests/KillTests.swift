@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: whatever was acknowledged survives `kill -9`, exactly once, in order.

@@ -1,5 +1,6 @@
 import CaseClient
 import Foundation
+import ProcessSupport
 import SwiftProtobuf
 import Testing
 

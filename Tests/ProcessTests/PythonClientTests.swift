@@ -1,5 +1,6 @@
 import CaseClient
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: who has only the committed .proto files and gRPC's own library can use a node.

@@ -1,4 +1,5 @@
 import Glibc
+import ProcessSupport
 
 /// Kills a node at a step of a snapshot's way into its store, by what appears in the store's directory.
 final class SnapshotAim: Sendable {

@@ -2,6 +2,7 @@ import CaseClient
 import ClusterPrimitives
 import Foundation
 import Glibc
+import ProcessSupport
 import Testing
 
 /// Goal: a follower that was held back until only a snapshot helps comes back, under load, though it is killed while

@@ -2,6 +2,7 @@ import CaseClient
 import CaseNode
 import Foundation
 import Glibc
+import ProcessSupport
 import Testing
 
 /// Goal: a node starts with nothing said, stops cleanly when asked, and refuses by name what it can't

@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: whatever was acknowledged is there once and in order, on all three nodes, however nodes die; and each

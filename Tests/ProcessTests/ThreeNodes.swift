@@ -2,6 +2,7 @@ import CaseClient
 import ClusterPrimitives
 import Foundation
 import Glibc
+import ProcessSupport
 
 /// Three real nodes of one cluster on loopback.
 final class ThreeNodes: Sendable {

@@ -1,6 +1,7 @@
 import CaseClient
 import ClusterPrimitives
 import Foundation
+import ProcessSupport
 import Testing
 
 /// The coordinator's timers on three real nodes, one of which dies at the wrong moment.

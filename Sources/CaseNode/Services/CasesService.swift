@@ -117,6 +117,11 @@ struct CasesService: Sendable {
         }
         let size = request.pageSize == 0 ? Self.historyPageDefault : Int(request.pageSize)
         reading(request.caseID, reply) { reader, record, actor in
+            #if CASECLUSTER_FAULTS
+            let includesStaff = actor.role != .requester || DeliberateNodeFault.showsNotes.isOn
+            #else
+            let includesStaff = actor.role != .requester
+            #endif
             var page = PageBudget(itemsMax: size)
             var response = PBHistoryResponse()
             var after = request.afterNumber
@@ -126,7 +131,7 @@ struct CasesService: Sendable {
                     of: record.id,
                     after: after,
                     limit: size + 1 - response.entries.count,
-                    includeStaff: actor.role != .requester
+                    includeStaff: includesStaff
                 )
                 guard let last = found.last else { break }
                 after = last.number

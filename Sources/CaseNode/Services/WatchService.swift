@@ -144,6 +144,20 @@ extension WireError {
     )
 }
 
+extension FeedPage {
+    /// What can be sent now.
+    ///
+    /// A position that this replica has not come to was given out by another one: the incarnation is the same, so
+    /// the history is, and this replica lags. It will come there, and says so; until then there is nothing to send.
+    func deliverable() throws(WireError) -> [FeedItem] {
+        switch self {
+        case .items(let items): items
+        case .ahead: []
+        case .tooOld: throw WireError.feedTooOld
+        }
+    }
+}
+
 /// One consumer.
 private final class WatchStream: Sendable {
     private struct State {
@@ -310,7 +324,7 @@ private final class WatchStream: Sendable {
     private func deliver(shard: Int, after position: FeedPosition) throws {
         let actor = try context.authenticate(call.context)
         let page = try feed(of: context.shards[shard], after: position.positions[shard])
-        guard case .items(let items) = page else { throw WireError.feedTooOld }
+        let items = try page.deliverable()
         var position = position
         for item in items {
             position.positions[shard] = item.position

@@ -1,6 +1,7 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
+import HistoryChecker
 import RaftCore
 
 /// What stands in the stores at the end, held against what the clients learned.

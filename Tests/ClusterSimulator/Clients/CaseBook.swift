@@ -1,6 +1,7 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
+import HistoryChecker
 
 /// What the clients asked and learned: one history a case, in steps of the world. Also knows which words
 /// were said, to count them at the end.

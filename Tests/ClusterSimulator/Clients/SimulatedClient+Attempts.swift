@@ -1,6 +1,7 @@
 import CaseModel
 import CaseStore
 import ClusterPrimitives
+import HistoryChecker
 import ReplicaDriver
 
 /// What a client asks of nodes, again and again, until somebody answers.

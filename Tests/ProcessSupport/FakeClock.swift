@@ -3,25 +3,25 @@ import Foundation
 
 /// Another date for nodes, by libfaketime: their wall clock begins at an instant, runs at the machine's rate and
 /// jumps for all of them when it is told to. Their monotonic clock stays the machine's.
-final class FakeClock: Sendable {
-    struct NoLibrary: Error, CustomStringConvertible {
-        let description = "libfaketime is not installed (Debian: libfaketime)"
+package final class FakeClock: Sendable {
+    package struct NoLibrary: Error, CustomStringConvertible {
+        package let description = "libfaketime is not installed (Debian: libfaketime)"
     }
 
     private static let sharedMemory = "/dev/shm"
     private let directory: TemporaryDirectory
     private let library: String
     private let timers: Interposer.Library
-    /// How far the nodes' clocks are ahead of the machine's, in whole seconds.
-    private let shiftSeconds: Locked<Int64>
+    /// How far the nodes' clocks are ahead of the machine's, in milliseconds.
+    private let shiftMilliseconds: Locked<Int64>
     private let starts = Locked(0)
     private let name = "casecluster-\(UUID().uuidString.prefix(8))"
 
-    init(startingAt instant: Timestamp) throws {
+    package init(startingAt instant: Timestamp) throws {
         library = try Self.library()
         timers = try Interposer.build("timers")
         directory = try TemporaryDirectory()
-        shiftSeconds = Locked(0)
+        shiftMilliseconds = Locked(0)
         try jump(to: instant)
     }
 
@@ -35,30 +35,37 @@ final class FakeClock: Sendable {
     }
 
     /// What the nodes' clocks show.
-    var now: Timestamp {
-        Self.machineTime() + TimeSpan(milliseconds: shiftSeconds.withLock { $0 } * 1_000)
+    package var now: Timestamp {
+        Self.machineTime() + TimeSpan(milliseconds: shiftMilliseconds.withLock { $0 })
     }
 
     /// All nodes' clocks jump at once, to the whole second at or after `instant`.
-    func jump(to instant: Timestamp) throws {
+    package func jump(to instant: Timestamp) throws {
         let seconds = ((instant - Self.machineTime()).milliseconds + 999) / 1_000
-        shiftSeconds.withLock { $0 = seconds }
-        let sign = seconds < 0 ? "" : "+"
+        try shift(milliseconds: seconds * 1_000)
+    }
+
+    /// All nodes' clocks are so far ahead of the machine's from now on.
+    package func shift(milliseconds: Int64) throws {
+        shiftMilliseconds.withLock { $0 = milliseconds }
+        let sign = milliseconds < 0 ? "-" : "+"
+        let (seconds, rest) = milliseconds.magnitude.quotientAndRemainder(dividingBy: 1_000)
+        let digits = String(rest + 1_000).dropFirst()
         // In one piece: a node reads it at any moment.
-        try Data("\(sign)\(seconds)\n".utf8).write(
+        try Data("\(sign)\(seconds).\(digits)\n".utf8).write(
             to: URL(filePath: path),
             options: .atomic
         )
     }
 
     /// What gives a node this clock: for one start.
-    func environment() -> [String: String] {
+    package func environment() -> [String: String] {
         let number = starts.withLock { starts in
             starts += 1
             return starts
         }
         return [
-            "LD_PRELOAD": "\(timers.path) \(library)",
+            "LD_PRELOAD": libraries,
             "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
             // Where these are not given, the library adds them to the environment by itself, which moves it;
@@ -66,6 +73,9 @@ final class FakeClock: Sendable {
             "FAKETIME_SHARED": "/\(name)-\(number) /\(name)-\(number)",
         ]
     }
+
+    /// What has to be preloaded.
+    package var libraries: String { "\(timers.path) \(library)" }
 
     private var path: String { directory.path + "/shift" }
 

@@ -42,6 +42,21 @@ public struct CaseView: Hashable, Sendable {
     /// How many entries its history has.
     public var entryCount: UInt64
 
+    /// Puts a view together.
+    public init(
+        version: UInt64,
+        status: CaseStatus,
+        owner: PrincipalID?,
+        title: String,
+        entryCount: UInt64
+    ) {
+        self.version = version
+        self.status = status
+        self.owner = owner
+        self.title = title
+        self.entryCount = entryCount
+    }
+
     /// Of a record.
     public init(_ record: CaseRecord) {
         version = record.version
@@ -100,6 +115,16 @@ public struct CaseHistoryModel: SequentialModel {
             var next = state
             next.gone.removeAll { $0 == owner }
             return next
+        }
+    }
+
+    /// What the rules refuse a command with in a state; nil if they don't, and for what is no command.
+    public func refusal(_ state: State, _ input: CaseInput) -> CaseRefusal? {
+        guard case .command(let command) = input else { return nil }
+        let facts = facts(of: state, command)
+        switch CaseMachine.step(state.record, command, at: Self.now, facts: facts, newID: id) {
+        case .success: return nil
+        case .failure(let refusal): return refusal
         }
     }
 

@@ -1,12 +1,22 @@
 import Foundation
-import Testing
 
 /// Builds the libraries that stand between a node and the system.
-enum Interposer {
-    struct Library: Sendable { let directory: TemporaryDirectory, path: String }
+package enum Interposer {
+    /// A library that was built; gone when nobody holds it.
+    package struct Library: Sendable {
+        let directory: TemporaryDirectory
+        /// Where it is.
+        package let path: String
+    }
+
+    /// The compiler refused.
+    package struct NotBuilt: Error, CustomStringConvertible {
+        let name: String
+        package var description: String { "gcc could not build the interposer \(name)" }
+    }
 
     /// Builds one of `Tests/Interposer`, by its name there.
-    static func build(_ name: String) throws -> Library {
+    package static func build(_ name: String) throws -> Library {
         let directory = try TemporaryDirectory()
         let source = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -20,7 +30,7 @@ enum Interposer {
         ]
         try compiler.runAlone()
         compiler.waitUntilExit()
-        try #require(compiler.terminationStatus == 0, "gcc could not build the interposer")
+        guard compiler.terminationStatus == 0 else { throw NotBuilt(name: name) }
         return Library(directory: directory, path: library)
     }
 }

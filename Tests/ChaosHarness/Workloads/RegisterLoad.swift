@@ -1,0 +1,186 @@
+import CaseClient
+import HistoryChecker
+import ProcessSupport
+
+/// Compare-and-set on a case's version: writers give a case a title if its version is still the one that they
+/// saw, readers look. One history a case, checked for linearizability.
+final class RegisterLoad: Workload {
+    /// Who uses one case at the same time.
+    static let writers = 3
+    static let readers = 2
+    /// After so many operations a case is left for a new one: the checker's work grows with their square.
+    static let operationsPerCase = 120
+    /// Of so many writes in a hundred the version is guessed.
+    static let guessPercent = 12
+
+    private struct Book: Sendable {
+        var current = ""
+        var histories: [String: [RegisterModel.Step]] = [:]
+        var starts: [String: RegisterModel.State] = [:]
+        var order: [String] = []
+    }
+
+    private let book = Locked(Book())
+    private let changing = Turn()
+
+    func prepare(_ stage: Stage) async throws { try await renew(stage, from: "") }
+
+    /// Makes a new case, unless somebody else has.
+    private func renew(_ stage: Stage, from old: String) async throws {
+        try await changing.alone {
+            guard book.withLock({ $0.current }) == old else { return }
+            let client = try stage.client("sven")
+            let number = book.withLock { $0.order.count }
+            let outcome = await stage.write { () async throws(CaseClientError) in
+                try await client.create(
+                    .with {
+                        $0.title = "register \(number)"
+                        $0.message = "a register"
+                        $0.requester.name = "nobody"
+                    }
+                )
+            }
+            guard case .done(let receipt) = outcome else { return }
+            book.withLock { book in
+                book.current = receipt.caseID
+                book.order.append(receipt.caseID)
+                book.starts[receipt.caseID] = RegisterModel.State(
+                    version: receipt.version,
+                    value: "register \(number)"
+                )
+            }
+        }
+    }
+
+    func run(_ stage: Stage) async {
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<Self.writers { group.addTask { await self.write(stage, number) } }
+            for number in 0..<Self.readers { group.addTask { await self.look(stage, number) } }
+        }
+    }
+
+    private func write(_ stage: Stage, _ worker: Int) async {
+        var random = stage.random("register writer \(worker)")
+        var (known, version, count) = ("", UInt64(1), 0)
+        do {
+            let client = try stage.client("sven", first: worker)
+            while !stage.isOver {
+                let (id, length) = book.withLock { book in
+                    (book.current, book.histories[book.current]?.count ?? 0)
+                }
+                guard !id.isEmpty, length < Self.operationsPerCase else {
+                    try await renew(stage, from: id)
+                    await stage.rest()
+                    continue
+                }
+                if id != known { (known, version) = (id, 1) }
+                let isGuess = Int.random(in: 0..<100, using: &random) < Self.guessPercent
+                let expected =
+                    isGuess ? UInt64.random(in: 1...max(1, version), using: &random) : version
+                count += 1
+                let value = "w\(worker)-\(count)"
+                let next = await set(stage, client, id, expected, value)
+                if let next {
+                    version = next
+                } else {
+                    version = await see(stage, client, id) ?? version
+                }
+                await stage.rest()
+            }
+        } catch {
+            stage.journal.violated(.harness("register", error))
+        }
+    }
+
+    /// The version afterwards, where it is known.
+    private func set(
+        _ stage: Stage,
+        _ client: CaseClient,
+        _ id: String,
+        _ expected: UInt64,
+        _ value: String
+    ) async -> UInt64? {
+        let from = stage.journal.now
+        let update = CaseUpdate.with { $0.title = value }
+        let outcome = await stage.write { () async throws(CaseClientError) in
+            try await client.execute(.update(update), on: id, expecting: expected)
+        }
+        let input = RegisterModel.Input.write(expected: expected, value: value)
+        let to = stage.journal.now
+        switch outcome {
+        case .done(let receipt):
+            note(id, RegisterModel.Step(input, .written(receipt.version), from: from, to: to))
+            return receipt.version
+        case .refused(let error) where error.kind == "stale-version":
+            stage.journal.count(.stale)
+            let current = error.currentVersion ?? 0
+            note(id, RegisterModel.Step(input, .stale(current: current), from: from, to: to))
+            return current
+        case .refused(let error):
+            note(id, RegisterModel.Step(input, .other(error.kind), from: from, to: to))
+            return nil
+        case .unknown:
+            note(id, RegisterModel.Step(unknown: input, from: from))
+            return nil
+        case .failed: return nil
+        }
+    }
+
+    private func see(_ stage: Stage, _ client: CaseClient, _ id: String) async -> UInt64? {
+        let from = stage.journal.now
+        let found = await stage.read { () async throws(CaseClientError) in
+            try await client.get(id)
+        }
+        guard let found else { return nil }
+        let output = RegisterModel.Output.seen(version: found.version, value: found.title)
+        note(id, RegisterModel.Step(.read, output, from: from, to: stage.journal.now))
+        return found.version
+    }
+
+    /// Readers each ask one node alone, whoever leads: also the one that is cut off and does not know it.
+    private func look(_ stage: Stage, _ worker: Int) async {
+        do {
+            var turn = worker
+            while !stage.isOver {
+                let client = try stage.client("sven", first: turn, alone: true)
+                turn += 1
+                let id = book.withLock { $0.current }
+                if !id.isEmpty { _ = await see(stage, client, id) }
+                await stage.rest()
+            }
+        } catch {
+            stage.journal.violated(.harness("register", error))
+        }
+    }
+
+    private func note(_ id: String, _ step: RegisterModel.Step) {
+        book.withLock { $0.histories[id, default: []].append(step) }
+    }
+
+    func check(_ stage: Stage) async throws -> [Violation] {
+        let client = try stage.client("sven")
+        let book = book.withLock { $0 }
+        var violations: [Violation] = []
+        for id in book.order {
+            let from = stage.journal.now
+            let found = try await stage.insist("case \(id)") { () async throws(CaseClientError) in
+                try await client.get(id)
+            }
+            var history = book.histories[id] ?? []
+            let seen = RegisterModel.Output.seen(version: found.version, value: found.title)
+            history.append(RegisterModel.Step(.read, seen, from: from, to: stage.journal.now))
+            guard let start = book.starts[id] else { continue }
+            if let violation = RegisterModel.violation(of: id, history, start: start) {
+                violations.append(violation)
+            }
+        }
+        return violations
+    }
+
+    var summary: String {
+        book.withLock { book in
+            let steps = book.histories.values.reduce(0) { $0 + $1.count }
+            return "\(book.order.count) registers, \(steps) operations"
+        }
+    }
+}
