@@ -303,6 +303,7 @@ public final class Node: Service, Sendable {
         context.system.replica.stop()
         await network?.stop()
         ticker.stop()
+        await operations.leaveAlone()
         do {
             for lane in lanes { lane.close() }
             checkpointLane.close()

@@ -43,6 +43,9 @@ final class NodeHealth: Sendable {
         }
     }
 
+    /// Nothing of the node can be asked any more.
+    func ends() { phase.withLock { $0 = .stopping(nil) } }
+
     /// What speaks against this process being alive; nothing if it is. A start that recovers much is alive.
     /// - Returns: after `answerMillisecondsMax` at most.
     func faults() async throws -> [String] {

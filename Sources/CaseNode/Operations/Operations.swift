@@ -64,10 +64,26 @@ final class Operations: Sendable {
         watching.withLock { $0 = task }
     }
 
+    /// The node's threads are about to end: nothing is asked of them any more. Probes are answered still.
+    func leaveAlone() async {
+        health.ends()
+        let task = watching.withLock { task in
+            defer { task = nil }
+            return task
+        }
+        guard let task, let loop = server?.eventLoop else { return }
+        let over = loop.makePromise(of: Void.self)
+        task.cancel(promise: over)
+        do {
+            try await over.futureResult.get()
+        } catch {
+            logger.error("the pulse did not end", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// The last thing of a stop.
     func stop() async {
-        health.stops()
-        watching.withLock { $0 }?.cancel()
+        await leaveAlone()
         do {
             try await server?.stop()
         } catch {

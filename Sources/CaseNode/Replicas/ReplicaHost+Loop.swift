@@ -188,7 +188,10 @@ extension ReplicaHost {
             for request in takeWaiting(&state) { perform(request, &state) }
             state.driver.flush()
         }
-        if now != before { onLeadership(now) }
+        guard now != before else { return }
+        onLeadership(now)
+        let listener = leadershipListener.withLock { $0 }
+        listener?(now)
     }
 
     private func stop(_ state: inout LoopState) {

@@ -134,6 +134,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     let state: NIOLoopBoundBox<LoopState?>
     let leadershipCell = Mutex(Leadership(term: .zero, leader: nil, isReady: false))
     let onLeadership: @Sendable (Leadership) -> Void
+    let leadershipListener = Mutex<(@Sendable (Leadership) -> Void)?>(nil)
     let onFailure: @Sendable (any Error) -> Void
     let checkpointIndexCell: Mutex<LogIndex>
     /// When something was first applied that no checkpoint covers; nil while there is nothing.
@@ -241,6 +242,11 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     }
 
     // MARK: Views, from any thread
+
+    /// Hears on the event loop whenever who leads changes; one at a time.
+    func whenLeadershipChanges(_ listener: @escaping @Sendable (Leadership) -> Void) {
+        leadershipListener.withLock { $0 = listener }
+    }
 
     /// Who leads, as of the last change.
     var leadership: Leadership { leadershipCell.withLock { $0 } }

@@ -24,6 +24,10 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     /// Commands that wait so, at most.
     static var parkedMax: Int { 4_096 }
 
+    /// How long a node that leads no more may take to answer what it was sent before, in milliseconds: a few
+    /// round trips and syncs.
+    static var graceMilliseconds: Int64 { 200 }
+
     struct Reads {
         var waiting: [@Sendable (ReplicaFailure?) -> Void] = []
         var isAsking = false
@@ -39,6 +43,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     private let guesses = Mutex(LeaderGuess())
     let reads = Mutex(Reads())
     private let parked = Atomic(0)
+    private let sent = Mutex(SentTrips<Outcome>())
 
     /// `replica` is this node's own, if it has one now.
     init(
@@ -55,13 +60,24 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         self.peers = peers
         self.voters = voters
         held = Mutex(replica)
+        if let replica { listen(to: replica) }
     }
 
     /// This node's replica; nil while it has none.
     var local: ReplicaHost<Machine>? { held.withLock { $0 } }
 
     /// The node has a replica from now on.
-    func open(_ replica: ReplicaHost<Machine>) { held.withLock { $0 = replica } }
+    func open(_ replica: ReplicaHost<Machine>) {
+        held.withLock { $0 = replica }
+        listen(to: replica)
+    }
+
+    private func listen(to replica: ReplicaHost<Machine>) {
+        replica.whenLeadershipChanges { [weak self] leadership in
+            guard let leader = leadership.leader else { return }
+            self?.giveUpOthers(than: leader)
+        }
+    }
 
     /// The node has none any more.
     /// - Returns: the one that it had.
@@ -144,7 +160,10 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         let rest = trip.deadline - .now()
         guard rest > .zero else { return trip.reply(.failure(.notLeader(leader: nil))) }
         let bytes = Machine.encode(unstamped: trip.command)
+        let number = sent.withLock { $0.add(to: leader, trip.reply) }
         peers.propose(bytes, group: group, at: leader, within: rest) { [self] result in
+            // Given up meanwhile, and answered.
+            guard sent.withLock({ $0.take(number) }) != nil else { return }
             switch result {
             case .success(let answer):
                 heard(leader)
@@ -156,6 +175,19 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
                 heard(nil)
                 park(trip)
             case .failure(let failure): trip.reply(.failure(failure))
+            }
+        }
+    }
+
+    /// Another node leads from now on. What was sent to the one before is answered in a moment, or stands there with
+    /// it: the caller had better repeat it than wait for a deadline.
+    private func giveUpOthers(than leader: NodeID) {
+        let numbers = sent.withLock { $0.numbers(besides: leader) }
+        guard !numbers.isEmpty else { return }
+        eventLoop.scheduleTask(in: .milliseconds(Self.graceMilliseconds)) { [self] in
+            for number in numbers {
+                let reply = sent.withLock { $0.take(number) }
+                reply?(.failure(.outcomeUnknown))
             }
         }
     }
@@ -186,6 +218,28 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             // Carried out, and answered in a form of a newer program.
             reply(.failure(.outcomeUnknown))
         }
+    }
+}
+
+/// Commands that were sent to other nodes and have no answer. A value; bounded by what callers have in flight.
+private struct SentTrips<Outcome: Sendable>: Sendable {
+    typealias Reply = @Sendable (Outcome) -> Void
+
+    private var trips: [UInt64: (leader: NodeID, reply: Reply)] = [:]
+    private var last: UInt64 = 0
+
+    mutating func add(to leader: NodeID, _ reply: @escaping Reply) -> UInt64 {
+        last += 1
+        trips[last] = (leader, reply)
+        return last
+    }
+
+    /// Whoever takes it out answers; nil if somebody has.
+    mutating func take(_ number: UInt64) -> Reply? { trips.removeValue(forKey: number)?.reply }
+
+    /// In the order in which they were sent.
+    func numbers(besides leader: NodeID) -> [UInt64] {
+        trips.filter { $0.value.leader != leader }.keys.sorted()
     }
 }
 
