@@ -183,7 +183,7 @@ struct StartTests {
         let before = try FileTree(options.dataDirectory)
         let outcome = try await start(options.dataDirectory)
         #expect(outcome.status == Self.configurationCode, "\(outcome)")
-        #expect(outcome.errors.contains("foreign"), "\(outcome)")
+        #expect(outcome.errors.contains("is not this node's log"), "\(outcome)")
         #expect(before.changes(to: try FileTree(options.dataDirectory)) == [])
         // The control: its own identity again.
         try Data(text.utf8).write(to: URL(filePath: identity))
