@@ -1,5 +1,6 @@
 import CaseClient
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Goal: `casectl cluster top` shows three real nodes as they are, live in a terminal and as samples elsewhere.

@@ -13,6 +13,8 @@ final class ChaosCluster: Sendable {
     static let nodeArguments = [
         "--log-segment-bytes", "262144", "--checkpoint-entries", "64",
         "--retained-log-bytes", "65536",
+        // On loopback all nodes would want the same port for it.
+        "--operations-listen-port", "off",
     ]
     /// A node that does not come to listen in this time counts as lost. Far above what a start takes under load.
     static let startLimit = Duration.seconds(90)
