@@ -52,8 +52,9 @@ final class CertificateWatch: Sendable {
         let time = TimeAmount.seconds(Self.lookSeconds)
         let task = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: time) {
             [weak self] _ in
+            guard let self else { return }
             files.submit { state in
-                if case .active = state { self?.look() }
+                if case .active = state { self.look() }
             }
         }
         state.withLock { $0.task = task }
