@@ -277,7 +277,8 @@ public final class HTTP2Handler: ChannelInboundHandler {
         guard !isFlushing, !isReading else { return }
         isFlushing = true
         defer { isFlushing = false }
-        while let session, let context, !isClosing, context.channel.isWritable,
+        // Once the connection has ended, the session still points at streams that nobody keeps any more.
+        while let session, let context, !isClosing, !state.isClosed, context.channel.isWritable,
             nghttp2_session_want_write(session) != 0
         {
             guard fillBatch(session) else { break }
