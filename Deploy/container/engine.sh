@@ -81,12 +81,15 @@ find_runtime() {
         skip "no base image: $runtime_image can't be fetched, and there is no debootstrap"
     fi
     echo "  no registry: the base image is made by debootstrap"
-    local root
-    root=$(mktemp -d "${TMPDIR:-/tmp}/casecluster-base.XXXXXX")
-    debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 || { tail -n 5 "$root.log"; exit 1; }
-    rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
-    tar -C "$root" -c . | $engine import - "$made_image" >/dev/null 2>&1
-    rm -rf "$root" "$root.log"
+    # In a shell of its own, whose end removes the folder however it comes: it has some 300 MB.
+    (
+        root=$(mktemp -d "${TMPDIR:-/tmp}/casecluster-base.XXXXXX")
+        trap 'rm -rf "$root" "$root.log"' EXIT
+        debootstrap --variant=minbase bookworm "$root" >"$root.log" 2>&1 ||
+            { tail -n 5 "$root.log"; exit 1; }
+        rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+        tar -C "$root" -c . | $engine import - "$made_image" >/dev/null 2>&1
+    ) || exit 1
     runtime_image=$made_image
 }
 
