@@ -27,6 +27,7 @@ import Testing
     /// simulated cluster itself.
     @Test(arguments: [
         UInt64(1_005_073_078), 279_763_956, 579_711_757, 280_584_184, 413_037_726,
+        231_139_045, 243_951_926, 969_339_521, 1_026_989_721,
     ])
     func worldsThatFailedOnce(seed: UInt64) throws { _ = try World(WorldOptions(seed: seed)).run() }
 }

@@ -33,6 +33,10 @@ final class Checks {
         var vote: (term: Term, candidate: NodeID)?
         /// The last entry that it acknowledged, and in which term.
         var acknowledged: (id: SnapshotID, inTerm: Term)?
+        /// The highest term that it has handed to its log.
+        var term = Term.zero
+        /// From which entry on a leader replaced what was there, and in which term.
+        var replaced: [(from: LogIndex, inTerm: Term)] = []
         var wasApplied = LogIndex.zero
     }
 
@@ -130,9 +134,13 @@ final class Checks {
             promise.id = SnapshotID(index: .zero, term: .zero)
             account.acknowledged = promise
         }
+        account.term = max(account.term, write.hardState?.term ?? .zero)
         record(write.entries, behind: account.log, write.group)
         let termBefore = account.log.term(at: account.log.lastIndex)
-        if account.log.append(write.entries) { world.coverage[.conflictTruncated] += 1 }
+        if let first = write.entries.first, account.log.append(write.entries) {
+            account.replaced.append((first.index, account.term))
+            world.coverage[.conflictTruncated] += 1
+        }
         if let last = write.entries.last, last.term != termBefore {
             opensTerm(node, last.term, write.group, account.log)
         }
@@ -272,9 +280,15 @@ final class Checks {
         case .appendResponse:
             let index = min(message.index, account.log.lastIndex)
             guard let term = account.log.term(at: index) else { break }
-            // The furthest one stands until a newer leader replaces it.
+            // The furthest one stands until a newer leader replaces it. What was said to an older leader speaks of
+            // the entry that was there then: it is sent when that was durable, and the newer one may not be yet.
+            let isReplaced = account.replaced.contains {
+                $0.from <= index && $0.inTerm > message.term
+            }
             var promise = account.acknowledged ?? (SnapshotID(index: .zero, term: .zero), .zero)
-            if index >= promise.id.index { promise.id = SnapshotID(index: index, term: term) }
+            if index >= promise.id.index, !isReplaced {
+                promise.id = SnapshotID(index: index, term: term)
+            }
             promise.inTerm = max(promise.inTerm, message.term)
             account.acknowledged = promise
         default: return

@@ -91,6 +91,9 @@ extension NodeProcess {
         limits.readerCacheKiB = 64
         limits.readersMax = 1
         limits.walBytesMax = 256 << 10
+        // Counted by the machine's clock, which has no say in a world: it may stop for as long as it likes.
+        limits.readerAgeMax = .seconds(86_400)
+        limits.snapshotAgeMax = .seconds(86_400)
         return limits
     }()
 

@@ -8,6 +8,8 @@ import RaftCore
 extension World {
     /// Between two looks, in microseconds.
     private static var lookTime: Int64 { 100_000 }
+    /// For reading every case once when all is well, in microseconds: some are asked of nodes that are gone.
+    private static var readTime: Int64 { 60_000_000 }
 
     func heal() {
         isHealing = true
@@ -49,6 +51,8 @@ extension World {
             }
             plan(after: Self.lookTime) { [unowned self] in look(deadline) }
         } else if !book.hasFinalReads {
+            // The last timer may have acted just before the end.
+            let deadline = now + Self.readTime
             book.readAll(deadline)
             plan(after: Self.lookTime) { [unowned self] in look(deadline) }
         } else {
