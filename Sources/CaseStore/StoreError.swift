@@ -42,6 +42,19 @@ public enum StoreError: Error, Equatable, Sendable {
         }
     }
 
+    /// `SQLITE_IOERR_NOMEM`, which Swift does not see: SQLite makes it up from others.
+    private static let outOfMemory = SQLITE_IOERR | 12 << 8
+
+    /// The file could not be read, or contradicts itself. What a full table of open files or a lack of memory
+    /// refuses is not among them: it may pass.
+    public var isDamage: Bool {
+        switch self {
+        case .corrupt: true
+        case .inputOutput(let code, _): code & 0xFF == SQLITE_IOERR && code != Self.outOfMemory
+        default: false
+        }
+    }
+
     /// From SQLite's extended result code.
     init(code: Int32, message: String) {
         switch code & 0xFF {

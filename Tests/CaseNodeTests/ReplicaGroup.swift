@@ -181,7 +181,8 @@ final class GroupNode: Sendable {
         let recovery = ReplicaRecovery(node: id, recovered: recovered, log: self.log)
         let location = Self.location(path)
         try recovery.finishInstallation(of: Self.group, at: location, .shard(Self.shard))
-        let machine = ShardMachine(store: try ShardStore(at: location, shard: Self.shard))
+        let store = try ShardStore(at: location, shard: Self.shard)
+        let machine = ShardMachine(store: store, onDamage: onFailure)
         var settings = RaftConfiguration(id: id, group: Self.group, seed: id.rawValue)
         settings.asyncStorageWrites = false
         settings.electionTicks = ReplicaTicker.electionTicks

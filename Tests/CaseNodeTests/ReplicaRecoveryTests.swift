@@ -31,6 +31,11 @@ import Testing
         return Entry(term: Term(1), index: LogIndex(number), payload: payload)
     }
 
+    private func machine(at location: StoreLocation) throws -> ShardMachine {
+        let store = try ShardStore(at: location, shard: GroupNode.shard)
+        return ShardMachine(store: store) { Issue.record($0) }
+    }
+
     private func apply(_ entries: [Entry], to machine: ShardMachine) throws {
         _ = try machine.apply(entries.map { MachineEntry(entry: $0) })
     }
@@ -48,9 +53,7 @@ import Testing
             at: location,
             .shard(GroupNode.shard)
         )
-        let machine = ShardMachine(
-            store: try ShardStore(at: location, shard: GroupNode.shard)
-        )
+        let machine = try machine(at: location)
         let memory = try recovery.start(
             of: GroupNode.group,
             applied: machine.applied,
@@ -77,9 +80,7 @@ import Testing
         ])
         _ = try log.mark()
         log.close()
-        let machine = ShardMachine(
-            store: try ShardStore(at: location, shard: GroupNode.shard)
-        )
+        let machine = try machine(at: location)
         try apply(Array(entries.prefix(Int(applied))), to: machine)
         try machine.close()
     }
@@ -92,9 +93,7 @@ import Testing
             atPath: directory,
             withIntermediateDirectories: true
         )
-        let machine = ShardMachine(
-            store: try ShardStore(at: GroupNode.location(directory), shard: GroupNode.shard)
-        )
+        let machine = try machine(at: GroupNode.location(directory))
         try apply((1...count).map { claim($0) }, to: machine)
         let copy = StoreLocation(directory: directory, name: "copy")
         let info = try machine.copy(to: copy)
@@ -156,9 +155,7 @@ import Testing
         )
         log.close()
         if last == .named { return }
-        let machine = ShardMachine(
-            store: try ShardStore(at: location, shard: GroupNode.shard)
-        )
+        let machine = try machine(at: location)
         try machine.close()
         if last == .closed { return }
         try installer.swap(info)
@@ -174,9 +171,7 @@ import Testing
         #expect(try restart(founding: Configuration()).log.configuration == three)
         // A change that the store has applied stands above it.
         let four = Configuration(voters: [2, 3, 4].map { NodeID($0) })
-        let machine = ShardMachine(
-            store: try ShardStore(at: location, shard: GroupNode.shard)
-        )
+        let machine = try machine(at: location)
         let change = Entry(term: Term(1), index: LogIndex(1), kind: .configurationChange)
         _ = try machine.apply([MachineEntry(entry: change, configuration: four)])
         try machine.close()

@@ -23,13 +23,16 @@ import Testing
         }
     }
 
-    private func machine(_ directory: String) throws -> ShardMachine {
+    private func machine(
+        _ directory: String,
+        onDamage: @escaping @Sendable (StoreError) -> Void = { Issue.record($0) }
+    ) throws -> ShardMachine {
         try FileManager.default.createDirectory(
             atPath: directory,
             withIntermediateDirectories: true
         )
         let place = StoreLocation(directory: directory, name: "shard-0")
-        return ShardMachine(store: try ShardStore(at: place, shard: shard))
+        return ShardMachine(store: try ShardStore(at: place, shard: shard), onDamage: onDamage)
     }
 
     private func carryOut(
@@ -98,5 +101,39 @@ import Testing
         #expect(listener.due.withLock { $0 } == [until])
         try follower.close()
         try leader.close()
+    }
+
+    /// A file whose pages are no longer what SQLite wrote: whoever reads gets the error, and the node hears of it.
+    /// Once the machine is closed, nobody does.
+    @Test func whoReadsADamagedFileReportsIt() throws {
+        let temporary = try TemporaryDirectory()
+        let whole = try machine(temporary.path)
+        let new = NewCase(
+            title: "Lamp",
+            requester: Requester(principal: PrincipalID("kim")),
+            channel: .email,
+            firstMessage: CaseMessage(text: "It is dark."),
+            queue: QueueFacts(id: QueueID("default"), team: team)
+        )
+        let id = try carryOut(.create(new), by: .supervisor, on: nil, at: 1, whole).id
+        try whole.close()
+        let seen = Mutex<[StoreError]>([])
+        let damaged = try machine(temporary.path) { error in seen.withLock { $0.append(error) } }
+        let file = try FileHandle(forUpdating: URL(filePath: damaged.storePath))
+        let (page, size) = (UInt64(4_096), try file.seekToEnd())
+        try #require(size > 2 * page)
+        try file.seek(toOffset: page)
+        try file.write(contentsOf: Data(repeating: 0xA5, count: Int(size - page)))
+        try file.close()
+        let found = #expect(throws: StoreError.self) {
+            try damaged.read { reader throws(StoreError) in try reader.record(id) }
+        }
+        #expect(seen.withLock { $0 } == [try #require(found)])
+        #expect(throws: StoreError.self) { try damaged.replicaChecksum() }
+        #expect(seen.withLock(\.count) == 2)
+        // The checkpoint of a close has nothing to write.
+        try damaged.close()
+        #expect(throws: StoreError.self) { try damaged.replicaChecksum() }
+        #expect(seen.withLock(\.count) == 2)
     }
 }

@@ -71,7 +71,7 @@ struct ReplicaFactory: Sendable {
     ) throws -> ReplicaHost<ShardMachine> {
         let (id, location) = (GroupID(shard: shard), location(of: shard))
         try recovery.finishInstallation(of: id, at: location, .shard(shard))
-        let machine = ShardMachine(store: try ShardStore(at: location, shard: shard))
+        let machine = try machine(of: shard, at: location)
         let start = try recovery.start(
             of: id,
             applied: machine.applied,
@@ -92,7 +92,7 @@ struct ReplicaFactory: Sendable {
         let (id, location) = (GroupID(shard: shard), location(of: shard))
         // What an earlier attempt may have left, of which the log knows nothing.
         try SnapshotInstaller(location: location, kind: .shard(shard)).removeStore()
-        let machine = ShardMachine(store: try ShardStore(at: location, shard: shard))
+        let machine = try machine(of: shard, at: location)
         let nobody = Configuration()
         log.submit(LogWriter.Job(founding: nobody, of: id))
         let start = (log: MemoryLog(configuration: nobody), hardState: HardState())
@@ -103,6 +103,15 @@ struct ReplicaFactory: Sendable {
             lane: lane(of: shard),
             limits: limits(groups: count + 1)
         )
+    }
+
+    private func machine(
+        of shard: ShardID,
+        at location: StoreLocation
+    ) throws(StoreError) -> ShardMachine {
+        ShardMachine(store: try ShardStore(at: location, shard: shard)) { [onFailure] error in
+            onFailure(DamagedStore(path: location.path, error: error))
+        }
     }
 
     private func limits(groups: Int) -> DriverLimits {
@@ -159,4 +168,11 @@ struct ReplicaFactory: Sendable {
         ticker.add(host)
         return host
     }
+}
+
+/// A store that could not be read.
+struct DamagedStore: Error, CustomStringConvertible {
+    let path: String
+    let error: StoreError
+    var description: String { "\(path): \(error)" }
 }

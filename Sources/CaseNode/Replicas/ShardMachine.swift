@@ -11,10 +11,17 @@ final class ShardMachine: StateMachine, MachineFile {
     /// Held while the file is replaced.
     private let replacing = Mutex(())
     private let listener: Mutex<(any ShardListener)?> = Mutex(nil)
+    private let isClosed = Atomic(false)
+    private let onDamage: @Sendable (StoreError) -> Void
 
-    init(store: ShardStore) {
+    /// - Parameters:
+    ///   - store: its file.
+    ///   - onDamage: called by whoever reads, when the file could not be read or contradicts itself: what else
+    ///     stands in it is in doubt, and nothing may be answered from it.
+    init(store: ShardStore, onDamage: @escaping @Sendable (StoreError) -> Void) {
         current = Mutex(store)
         shard = store.shard
+        self.onDamage = onDamage
     }
 
     /// The store as of now. It may be closed a moment later, when a snapshot takes its place: see `read`.
@@ -39,13 +46,31 @@ final class ShardMachine: StateMachine, MachineFile {
     func read<Value>(
         _ body: (ShardReader) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
-        let store = self.store
-        do {
-            return try store.read(body)
-        } catch {
-            let now = replacing.withLock { _ in self.store }
-            guard now !== store else { throw error }
-            return try now.read(body)
+        try onStore { store throws(StoreError) in try store.read(body) }
+    }
+
+    /// The checksum over all rows that replicas must share.
+    func replicaChecksum() throws(StoreError) -> SHA256Digest {
+        try onStore { store throws(StoreError) in try store.replicaChecksum() }
+    }
+
+    private func onStore<Value>(
+        _ body: (ShardStore) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        var store = self.store
+        while true {
+            do {
+                return try body(store)
+            } catch {
+                let now = replacing.withLock { _ in self.store }
+                guard now === store else {
+                    // Closed under its feet.
+                    store = now
+                    continue
+                }
+                if error.isDamage, !isClosed.load(ordering: .acquiring) { onDamage(error) }
+                throw error
+            }
         }
     }
 
@@ -94,7 +119,10 @@ final class ShardMachine: StateMachine, MachineFile {
         }
     }
 
-    func close() throws { try store.close() }
+    func close() throws {
+        isClosed.store(true, ordering: .releasing)
+        try store.close()
+    }
 }
 
 extension ShardMachine {

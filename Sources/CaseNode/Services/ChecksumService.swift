@@ -54,7 +54,7 @@ struct ChecksumService: Sendable {
                     var tries = 0
                     repeat {
                         applied = shard.applied.index
-                        digest = try shard.store.replicaChecksum()
+                        digest = try shard.replicaChecksum()
                         tries += 1
                     } while shard.applied.index != applied && tries < Self.triesMax
                     return PBShardChecksum.with {
