@@ -5,6 +5,7 @@
 //   byte 0      'f': no file grows: what would make one longer, or reserve room, fails with ENOSPC
 //               'e': fsync and fdatasync fail with EIO, after which the program had better stop
 //               anything else: the disk is well
+//   byte 1      set to 1 when a sync has failed
 //   bytes 4-7   little-endian: milliseconds that each sync takes longer
 // Reads, names and removals always work. Preload it before `unsynced`, which it hands everything on to.
 //
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const volatile unsigned char *faults;
+static volatile unsigned char *faults;
 static char root[PATH_MAX];
 static size_t root_length;
 
@@ -35,9 +36,9 @@ __attribute__((constructor)) static void start(void) {
     const char *path = getenv("DISK_FAULTS"), *below = getenv("DISK_ROOT");
     if (!path || !below || !realpath(below, root)) return;
     root_length = strlen(root);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
     if (descriptor < 0) return;
-    void *mapped = mmap(NULL, 8, PROT_READ, MAP_SHARED, descriptor, 0);
+    void *mapped = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     close(descriptor);
     if (mapped != MAP_FAILED) faults = mapped;
 }
@@ -141,7 +142,9 @@ static int sync_fails(int fd) {
         struct timespec time = {late / 1000, (long)(late % 1000) * 1000000};
         nanosleep(&time, NULL);
     }
-    return faults[0] == 'e';
+    if (faults[0] != 'e') return 0;
+    faults[1] = 1;
+    return 1;
 }
 
 int fsync(int fd) {

@@ -1,11 +1,21 @@
 import ClusterPrimitives
 import Foundation
+import Glibc
 
 /// Another date for nodes, by libfaketime: their wall clock begins at an instant, runs at the machine's rate and
 /// jumps for all of them when it is told to. Their monotonic clock stays the machine's.
 package final class FakeClock: Sendable {
     package struct NoLibrary: Error, CustomStringConvertible {
         package let description = "libfaketime is not installed (Debian: libfaketime)"
+    }
+
+    /// What the library shares between processes could not be made.
+    package struct NotShared: Error, CustomStringConvertible {
+        let name: String
+        let code: Int32
+        package var description: String {
+            "libfaketime's semaphore \(name) could not be made: \(String(cString: strerror(code)))"
+        }
     }
 
     private static let sharedMemory = "/dev/shm"
@@ -59,19 +69,34 @@ package final class FakeClock: Sendable {
     }
 
     /// What gives a node this clock: for one start.
-    package func environment() -> [String: String] {
+    package func environment() throws -> [String: String] {
         let number = starts.withLock { starts in
             starts += 1
             return starts
         }
+        try Self.share("\(name)-\(number)")
         return [
             "LD_PRELOAD": libraries,
             "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
-            // Where these are not given, the library adds them to the environment by itself, which moves it;
-            // and the Swift runtime, which finds a program's arguments beside it, finds none.
             "FAKETIME_SHARED": "/\(name)-\(number) /\(name)-\(number)",
         ]
+    }
+
+    /// Makes the semaphore and the memory that the library keeps for a process and its children.
+    ///
+    /// Where they are not given, or not there, it makes some by itself, named after the process's number. It adds
+    /// them to the environment, which moves that; and the Swift runtime, which finds a program's arguments
+    /// beside it, finds none. And where a process of the same number was killed earlier, its semaphore is still
+    /// there: the library gives up then, and the program with it.
+    private static func share(_ name: String) throws {
+        if let code = GNUExtension.makeSemaphore("/\(name)", value: 1) {
+            throw NotShared(name: name, code: code)
+        }
+        // Two counters at zero, and moments of which none is known yet: as the library begins by itself.
+        let words: [Int64] = [0, 0] + (0..<32).map { $0 % 2 == 0 ? 0 : -1 }
+        let bytes = words.withUnsafeBytes { Data($0) }
+        try bytes.write(to: URL(filePath: "\(sharedMemory)/\(name)"))
     }
 
     /// What has to be preloaded.

@@ -22,15 +22,11 @@ package enum Interposer {
             .deletingLastPathComponent()
             .appending(path: "Interposer/\(name).c")
         let library = directory.path + "/lib\(name).so"
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/env")
-        compiler.arguments = [
-            "gcc", "-shared", "-fPIC", "-O2", "-o", library, source.path(percentEncoded: false),
-            "-ldl", "-lpthread",
+        let words = [
+            "-shared", "-fPIC", "-O2", "-o", library, source.path(percentEncoded: false), "-ldl",
+            "-lpthread",
         ]
-        try compiler.runAlone()
-        compiler.waitUntilExit()
-        guard compiler.terminationStatus == 0 else { throw NotBuilt(name: name) }
+        guard try ChildProcess.run(.init("gcc", words)) == 0 else { throw NotBuilt(name: name) }
         return Library(directory: directory, path: library)
     }
 }

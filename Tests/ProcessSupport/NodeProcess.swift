@@ -1,7 +1,6 @@
 import CaseClient
 import Foundation
 import Glibc
-import Synchronization
 
 /// A real `casenode` process on loopback, in plain text unless asked for TLS.
 package final class NodeProcess: Sendable {
@@ -15,11 +14,9 @@ package final class NodeProcess: Sendable {
     }
 
     package let options: Options
-    private let process: Process
-    private let exitStatus = Mutex<Int32?>(nil)
-    private let exitWaiters = Mutex<[CheckedContinuation<Int32, Never>]>([])
-    private let output = Pipe()
-    private let errorOutput = Pipe()
+    private let process: ChildProcess
+    private let output: Pipe
+    private let errorOutput: Pipe
 
     /// Where the programs of this build are.
     package static let programs: URL = {
@@ -30,11 +27,6 @@ package final class NodeProcess: Sendable {
             .deletingLastPathComponent().appending(path: ".build/debug")
     }()
 
-    private init(_ options: Options) {
-        self.options = options
-        process = Process()
-    }
-
     /// Starts a node and waits until it says that it listens.
     package static func start(_ options: Options) async throws -> NodeProcess {
         let node = try begin(options)
@@ -44,42 +36,31 @@ package final class NodeProcess: Sendable {
 
     /// Starts a node and does not wait for it.
     package static func begin(_ options: Options) throws -> NodeProcess {
-        let node = NodeProcess(options)
-        try node.launch()
-        return node
+        try NodeProcess(options)
     }
 
-    private func launch() throws {
+    private init(_ options: Options) throws {
+        self.options = options
+        output = Pipe()
+        errorOutput = Pipe()
         let program = Self.programs.appending(path: options.program)
         let words = options.wrapper + [program.path(percentEncoded: false)]
-        process.executableURL = URL(filePath: words[0])
-        process.arguments =
+        var start = ChildProcess.Options(
+            words[0],
             words.dropFirst() + [
                 "--data-directory", options.dataDirectory, "--listen-port", String(options.port),
                 "--log-level", "error",
             ] + options.arguments + (options.hasTLS ? [] : ["--plaintext"])
-        var environment = ProcessInfo.processInfo.environment
-        environment.merge(options.environment) { $1 }
-        environment["SWIFT_BACKTRACE"] = "enable=no"
-        process.environment = environment
-        process.standardOutput = output
-        if let path = options.errorPath {
-            process.standardError = try Self.appending(to: path)
-        } else {
-            process.standardError = errorOutput
-        }
-        process.terminationHandler = { [self] process in
-            let status =
-                process.terminationReason == .uncaughtSignal
-                ? -process.terminationStatus : process.terminationStatus
-            exitStatus.withLock { $0 = status }
-            let waiters = exitWaiters.withLock { waiters in
-                defer { waiters = [] }
-                return waiters
-            }
-            for waiter in waiters { waiter.resume(returning: status) }
-        }
-        try process.runAlone()
+        )
+        start.environment.merge(options.environment) { $1 }
+        start.environment["SWIFT_BACKTRACE"] = "enable=no"
+        let errors = try options.errorPath.map { try Self.appending(to: $0) }
+        start.output = output.fileHandleForWriting.fileDescriptor
+        start.errors = (errors ?? errorOutput.fileHandleForWriting).fileDescriptor
+        process = try ChildProcess.start(start)
+        // The node has them now: what it writes ends with it.
+        output.fileHandleForWriting.closeFile()
+        errorOutput.fileHandleForWriting.closeFile()
     }
 
     private static func appending(to path: String) throws -> FileHandle {
@@ -129,19 +110,10 @@ package final class NodeProcess: Sendable {
     }
 
     /// Waits for the end: the exit code, or the signal's number negated.
-    package func exit() async -> Int32 {
-        await withCheckedContinuation { continuation in
-            let status: Int32? = exitWaiters.withLock { waiters in
-                if let status = exitStatus.withLock({ $0 }) { return status }
-                waiters.append(continuation)
-                return nil
-            }
-            if let status { continuation.resume(returning: status) }
-        }
-    }
+    package func exit() async -> Int32 { await process.end() }
 
     /// Sends a signal.
-    package func signal(_ number: Int32) { Glibc.kill(process.processIdentifier, number) }
+    package func signal(_ number: Int32) { process.signal(number) }
 
     /// `kill -9`, and waits for the end.
     package func kill() async {

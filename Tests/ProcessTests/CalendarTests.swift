@@ -29,7 +29,7 @@ struct CalendarTests {
 
     @Test func nineDaysAndTheStartOfSummerTime() async throws {
         let clock = try FakeClock(startingAt: Self.begin)
-        let nodes = try await ThreeNodes.start { _ in clock.environment() }
+        let nodes = try await ThreeNodes.start { _ in try clock.environment() }
         let journey = try await Journey(nodes, clock)
         let first = try await ResolvedCases.make(Self.casesOfABatch, journey.agent)
         // Seven days after the first night is the night of the change, just after it has begun.

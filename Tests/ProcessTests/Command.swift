@@ -22,37 +22,29 @@ enum Command {
         environment: [String: String] = [:],
         directory: String? = nil
     ) async throws -> Outcome {
-        let process = Process()
-        process.executableURL =
+        let path =
             program.hasPrefix("/")
-            ? URL(filePath: program) : NodeProcess.programs.appending(path: program)
-        process.arguments = arguments
-        process.environment = Self.environment.merging(environment) { $1 }
-        if let directory { process.currentDirectoryURL = URL(filePath: directory) }
+            ? program : NodeProcess.programs.appending(path: program).path(percentEncoded: false)
         let output = Pipe()
         let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
+        var options = ChildProcess.Options(
+            path,
+            arguments,
+            environment: Self.environment.merging(environment) { $1 }
+        )
+        options.directory = directory
+        options.output = output.fileHandleForWriting.fileDescriptor
+        options.errors = errors.fileHandleForWriting.fileDescriptor
+        let process = try ChildProcess.start(options)
+        // The child has them now; what it writes ends with it.
+        output.fileHandleForWriting.closeFile()
+        errors.fileHandleForWriting.closeFile()
+        DispatchQueue.global().asyncAfter(deadline: .now() + timeLimit) {
+            process.signal(SIGKILL)
+        }
         async let said = everything(from: output.fileHandleForReading)
         async let complained = everything(from: errors.fileHandleForReading)
-        let status = try await withCheckedThrowingContinuation {
-            (ended: CheckedContinuation<Int32, any Error>) in
-            process.terminationHandler = { process in
-                let hasCrashed = process.terminationReason == .uncaughtSignal
-                ended.resume(returning: process.terminationStatus * (hasCrashed ? -1 : 1))
-            }
-            do {
-                try process.runAlone()
-            } catch {
-                output.fileHandleForWriting.closeFile()
-                errors.fileHandleForWriting.closeFile()
-                return ended.resume(throwing: error)
-            }
-            let pid = process.processIdentifier
-            DispatchQueue.global().asyncAfter(deadline: .now() + timeLimit) { [process] in
-                if process.isRunning { kill(pid, SIGKILL) }
-            }
-        }
+        let status = await process.end()
         return Outcome(status: status, output: await said, errors: await complained)
     }
 

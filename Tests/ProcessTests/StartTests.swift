@@ -19,17 +19,20 @@ struct StartTests {
         // Other tests and programs may have the default port; then this one thing is said.
         let isDefaultFree = isFree(port: 7_400)
         let port = isDefaultFree ? 7_400 : freePort()
-        let process = Process()
-        process.executableURL = NodeProcess.programs.appending(path: "casenode")
-        process.currentDirectoryURL = URL(filePath: directory.path)
-        process.environment = Command.environment.merging(
-            isDefaultFree ? [:] : ["CASENODE_LISTEN_PORT": String(port)]
-        ) { $1 }
         let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.runAlone()
-        defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+        var options = ChildProcess.Options(
+            NodeProcess.programs.appending(path: "casenode").path(percentEncoded: false),
+            [],
+            environment: Command.environment.merging(
+                isDefaultFree ? [:] : ["CASENODE_LISTEN_PORT": String(port)]
+            ) { $1 }
+        )
+        options.directory = directory.path
+        options.output = output.fileHandleForWriting.fileDescriptor
+        options.errors = ChildProcess.nowhere
+        let process = try ChildProcess.start(options)
+        output.fileHandleForWriting.closeFile()
+        defer { process.signal(SIGKILL) }
         let words = lines(2, of: output.fileHandleForReading)
         #expect(words.first == "casenode listens on 127.0.0.1:\(port), TLS", "\(words)")
         let data = directory.path + "/casenode-data"
@@ -61,9 +64,8 @@ struct StartTests {
                 try await plain.clusterStatus()
             } != nil
         )
-        kill(process.processIdentifier, SIGTERM)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+        process.signal(SIGTERM)
+        #expect(await process.end() == 0)
     }
 
     private func isFree(port: Int) -> Bool {

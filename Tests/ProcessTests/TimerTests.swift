@@ -18,7 +18,7 @@ struct TimerTests {
     /// Method: all three nodes are down until the last of them is due.
     @Test func aKilledCoordinatorClosesEachOnce() async throws {
         let clock = try FakeClock(startingAt: Self.begin)
-        let nodes = try await ThreeNodes.start { _ in clock.environment() }
+        let nodes = try await ThreeNodes.start { _ in try clock.environment() }
         let token = try nodes.adminToken
         let admin = try nodes.client(token: token)
         let anna = try await nodes.staff("anna", .agent, admin)

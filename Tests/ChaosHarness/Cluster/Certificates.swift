@@ -34,12 +34,9 @@ struct Certificates: Sendable {
     }
 
     private static func casectl(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = NodeProcess.programs.appending(path: "casectl")
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        try process.runAlone()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure(arguments: arguments) }
+        let program = NodeProcess.programs.appending(path: "casectl").path(percentEncoded: false)
+        var options = ChildProcess.Options(program, arguments)
+        options.output = ChildProcess.nowhere
+        guard try ChildProcess.run(options) == 0 else { throw Failure(arguments: arguments) }
     }
 }

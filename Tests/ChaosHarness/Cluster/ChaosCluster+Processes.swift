@@ -22,7 +22,7 @@ extension ChaosCluster {
                 "--advertise", "\(client.host):\(client.port)", "--shards", "\(options.shards)",
             ] + (joining.isEmpty ? ["--initial-members", members] : joining)
                 + Self.nodeArguments,
-            environment: environment(slot, data, forgets: forgets)
+            environment: try environment(slot, data, forgets: forgets)
         )
         if let certificates {
             start.arguments += try certificates.arguments(node: id, hosts: [client.host])
@@ -44,9 +44,9 @@ extension ChaosCluster {
         _ slot: Slot,
         _ data: String,
         forgets: Bool
-    ) -> [String: String] {
+    ) throws -> [String: String] {
         let clock = clocks[slot.index]
-        var environment = clock.environment()
+        var environment = try clock.environment()
         environment["LD_PRELOAD"] =
             [
                 libraries.source.path, libraries.disk.path,
@@ -79,6 +79,41 @@ extension ChaosCluster {
                 check: "nodes run",
                 subject: "node \(slot.nodeID)",
                 message: "ended by itself with \(status): \(said)"
+            )
+        )
+        // The run goes on as a run of all nodes: whatever else is wrong may show too.
+        let restarts = slot.state.withLock { state in
+            state.restarts += 1
+            return state.restarts
+        }
+        guard restarts <= Self.restartsMax else { return }
+        Task {
+            await slot.turn.alone { if slot.process == nil, !slot.isOver { await bringUp(slot) } }
+        }
+    }
+
+    /// A node that saw a sync fail stops with the code that says so: what it goes on to acknowledge may be lost.
+    func judgeFailedSync(_ slot: Slot, _ process: NodeProcess) async {
+        let watch = Task {
+            do { try await Task.sleep(for: Self.failedSyncLimit) } catch { return }
+            journal.violated(
+                Violation(
+                    check: "nodes run",
+                    subject: "node \(slot.nodeID)",
+                    message: "goes on after a sync that failed"
+                )
+            )
+            process.signal(SIGKILL)
+        }
+        let status = await process.exit()
+        watch.cancel()
+        // Whoever kills it at that moment is faster.
+        guard status != Self.diskFailedExit, status > 0 else { return }
+        journal.violated(
+            Violation(
+                check: "nodes run",
+                subject: "node \(slot.nodeID)",
+                message: "ended with \(status), not \(Self.diskFailedExit), when a sync failed"
             )
         )
     }

@@ -22,6 +22,10 @@ final class ChaosCluster: Sendable {
     static let pollInterval = Duration.milliseconds(100)
     /// Exit code of a node whose disk failed it.
     static let diskFailedExit: Int32 = 74
+    /// From a failed sync to the node's end, at most: it may be stopped just then.
+    static let failedSyncLimit = Duration.seconds(30)
+    /// How often one position is started again after its node had ended by itself.
+    static let restartsMax = 20
     /// Exit code of a node that finds its log or a store damaged.
     static let damagedExit: Int32 = 65
 
@@ -129,6 +133,7 @@ final class ChaosCluster: Sendable {
         for slot in slots {
             let process = slot.state.withLock { state in
                 state.mayEnd = true
+                state.isOver = true
                 defer { state.process = nil }
                 return state.process
             }

@@ -74,14 +74,9 @@ struct NamespaceSite: Site {
     }
 
     private static func ip(_ words: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: tool)
-        process.arguments = words.split(separator: " ").map(String.init)
-        process.standardError = FileHandle.nullDevice
-        try process.runAlone()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure(command: "ip \(words)", status: process.terminationStatus)
-        }
+        var options = ChildProcess.Options(tool, words.split(separator: " ").map(String.init))
+        options.errors = ChildProcess.nowhere
+        let status = try ChildProcess.run(options)
+        guard status == 0 else { throw Failure(command: "ip \(words)", status: status) }
     }
 }

@@ -23,6 +23,14 @@ final class NodeDisk: Sendable {
         try Data(Condition().bytes).write(to: URL(filePath: path))
     }
 
+    /// Whether a sync has failed since the last condition was set.
+    var hasFailedSync: Bool {
+        get throws {
+            let bytes = try Data(contentsOf: URL(filePath: path))
+            return bytes.count > 1 && bytes[1] != 0
+        }
+    }
+
     /// In place: nodes have the file mapped.
     func set(_ condition: Condition) throws {
         let file = try FileHandle(forWritingTo: URL(filePath: path))

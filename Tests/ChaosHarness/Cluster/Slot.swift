@@ -13,6 +13,10 @@ final class Slot: Sendable {
         var forgets = false
         /// It is being ended on purpose; any other end but a failed disk's is a violation.
         var mayEnd = false
+        /// How often it was started again after it had ended by itself.
+        var restarts = 0
+        /// The run is over: nothing is started any more.
+        var isOver = false
         /// The disk fails now.
         var hasDiskFault = false
         /// The disk failed at some time since the process started.
@@ -30,6 +34,7 @@ final class Slot: Sendable {
 
     var nodeID: UInt64 { state.withLock { $0.nodeID } }
     var process: NodeProcess? { state.withLock { $0.process } }
+    var isOver: Bool { state.withLock { $0.isOver } }
 }
 
 /// A mutual exclusion that is waited for without a thread; first come, first served.

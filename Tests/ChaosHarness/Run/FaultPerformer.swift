@@ -256,9 +256,12 @@ struct FaultPerformer: Sendable {
         default: condition.syncDelayMilliseconds = fault.strength
         }
         try await noting(fault) {
+            let process = slot.process
             try cluster.setDisk(slot.index, condition)
             await last(fault)
+            let hasFailedSync = try cluster.disks[slot.index].hasFailedSync
             try cluster.setDisk(slot.index, NodeDisk.Condition())
+            if hasFailedSync, let process { await cluster.judgeFailedSync(slot, process) }
             // What was stopped by it is started again, as whatever runs containers would.
             await slot.turn.alone { if slot.process == nil { await cluster.bringUp(slot) } }
         }
