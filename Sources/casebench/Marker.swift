@@ -4,17 +4,23 @@ struct Marker: Hashable, Sendable {
     let worker: Int
     let sequence: Int
 
+    private static let letters = 26
+
     /// Exactly `bytes` long, or as long as its head if that is longer.
     func text(bytes: Int) -> String {
-        var text = "casebench \(run) \(worker) \(sequence) "
-        let letters = Array("abcdefghijklmnopqrstuvwxyz".unicodeScalars)
-        let missing = max(0, bytes - text.utf8.count)
-        var filler = String.UnicodeScalarView()
-        for position in 0..<missing {
-            filler.append(letters[(sequence + position) % letters.count])
-        }
-        text += String(filler)
-        return text
+        let head = "casebench \(run) \(worker) \(sequence) "
+        let missing = max(0, bytes - head.utf8.count)
+        // The callers share the machine with the nodes: a letter at a time costs more than the call.
+        let start = sequence % Self.letters
+        return head
+            + String(unsafeUninitializedCapacity: missing) { filler in
+                var letter = start
+                for position in 0..<missing {
+                    filler[position] = UInt8(ascii: "a") + UInt8(letter)
+                    letter = letter == Self.letters - 1 ? 0 : letter + 1
+                }
+                return missing
+            }
     }
 
     /// Reads the head of a text; nil for anybody else's.
