@@ -101,7 +101,7 @@ public struct PrincipalID: RawRepresentable, Hashable, Comparable, Sendable, Cus
     /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
     /// nodes of different builds, and SQLite beside them, could disagree.
     public static func == (left: PrincipalID, right: PrincipalID) -> Bool {
-        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+        left.rawValue.hasSameBytes(as: right.rawValue)
     }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: PrincipalID, right: PrincipalID) -> Bool {
@@ -122,7 +122,7 @@ public struct TeamID: RawRepresentable, Hashable, Comparable, Sendable, CustomSt
     /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
     /// nodes of different builds, and SQLite beside them, could disagree.
     public static func == (left: TeamID, right: TeamID) -> Bool {
-        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+        left.rawValue.hasSameBytes(as: right.rawValue)
     }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: TeamID, right: TeamID) -> Bool {
@@ -143,7 +143,7 @@ public struct QueueID: RawRepresentable, Hashable, Comparable, Sendable, CustomS
     /// Equal bytes. `String`'s own equality folds composed letters by the Unicode tables of the build, so two
     /// nodes of different builds, and SQLite beside them, could disagree.
     public static func == (left: QueueID, right: QueueID) -> Bool {
-        left.rawValue.utf8.elementsEqual(right.rawValue.utf8)
+        left.rawValue.hasSameBytes(as: right.rawValue)
     }
     /// Orders by Unicode scalars, the same everywhere.
     public static func < (left: QueueID, right: QueueID) -> Bool {

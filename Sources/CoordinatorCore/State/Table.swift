@@ -1,3 +1,5 @@
+import ClusterPrimitives
+
 /// A text as bytes: equal only to itself, ordered by Unicode scalars (which is UTF-8's byte order).
 ///
 /// Why not String: `==` on strings is canonical equivalence, so that two different rows of the
@@ -8,17 +10,14 @@ struct TextKey: Hashable, Comparable, Sendable {
     init(_ text: String) { self.text = text }
 
     static func == (left: TextKey, right: TextKey) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
+        left.text.hasSameBytes(as: right.text)
     }
 
     static func < (left: TextKey, right: TextKey) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
     }
 
-    func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
-        hasher.combine(UInt8(0xFF))
-    }
+    func hash(into hasher: inout Hasher) { text.hashBytes(into: &hasher) }
 }
 
 /// A hash table whose order can't be seen: it is read by key, or sorted by key.
