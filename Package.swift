@@ -216,8 +216,8 @@ let tests: [Target] = [
         name: "CaseNodeTests",
         dependencies: [
             "CaseNode", "CaseModel", "CaseProtocol", "CaseStore", "ClusterPrimitives",
-            "CoordinatorCore", "HTTP2Transport", "RPC", "RaftCore", "ReplicaDriver",
-            "ReplicationLog", lifecycle, logging, nio, nioPosix, protobuf,
+            "CoordinatorCore", "HTTP2Transport", "ProcessSupport", "RPC", "RaftCore",
+            "ReplicaDriver", "ReplicationLog", lifecycle, logging, nio, nioPosix, protobuf,
         ]
     ),
     .testTarget(

@@ -2,8 +2,7 @@ import CaseProtocol
 import ClusterPrimitives
 import Foundation
 import HTTP2Transport
-import NIOCore
-import NIOPosix
+import ProcessSupport
 import Testing
 
 @testable import CaseNode
@@ -31,7 +30,7 @@ final class ClusterRig: Sendable {
             let stem = "\(directory.path)/node-\(id)"
             try PEMFiles.write(certificate: issued.certificatePEM, to: stem + ".pem")
             try PEMFiles.write(key: issued.keyPEM, to: stem + ".key")
-            let address = "127.0.0.1:\(try await freePort())"
+            let address = "127.0.0.1:\(freePort())"
             members.append(InitialMember(id: NodeID(UInt64(id)), peerAddress: address))
         }
         let founders = members
@@ -84,14 +83,6 @@ final class ClusterRig: Sendable {
             configuration.peerRootsPath = "\(path)/ca.pem"
             configuration.shardCount = shards
         }
-    }
-
-    private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = try #require(channel.localAddress?.port)
-        try await channel.close()
-        return port
     }
 
     /// The first admin's token; exactly one node has it.

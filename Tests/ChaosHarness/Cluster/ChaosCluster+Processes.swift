@@ -63,7 +63,9 @@ extension ChaosCluster {
     /// A process is gone: as asked, because its disk failed, or because something is wrong with it.
     private func ended(_ slot: Slot, _ process: NodeProcess, _ status: Int32) {
         let (wasAsked, hadDiskFault) = slot.state.withLock { state in
-            if state.process === process { state.process = nil }
+            // Where another is in its place, or nothing, it was ended on purpose, and this comes late.
+            guard state.process === process else { return (true, state.hadDiskFault) }
+            state.process = nil
             return (state.mayEnd, state.hadDiskFault)
         }
         if wasAsked { return }
