@@ -23,6 +23,16 @@ import Testing
         }
     }
 
+    private var lamp: NewCase {
+        NewCase(
+            title: "Lamp",
+            requester: Requester(principal: PrincipalID("kim")),
+            channel: .email,
+            firstMessage: CaseMessage(text: "It is dark."),
+            queue: QueueFacts(id: QueueID("default"), team: team)
+        )
+    }
+
     private func machine(
         _ directory: String,
         onDamage: @escaping @Sendable (StoreError) -> Void = { Issue.record($0) }
@@ -74,14 +84,7 @@ import Testing
     @Test func aSnapshotSaysWhatIsDue() throws {
         let temporary = try TemporaryDirectory()
         let leader = try machine(temporary.path + "/leader")
-        let new = NewCase(
-            title: "Lamp",
-            requester: Requester(principal: PrincipalID("kim")),
-            channel: .email,
-            firstMessage: CaseMessage(text: "It is dark."),
-            queue: QueueFacts(id: QueueID("default"), team: team)
-        )
-        let id = try carryOut(.create(new), by: .supervisor, on: nil, at: 1, leader).id
+        let id = try carryOut(.create(lamp), by: .supervisor, on: nil, at: 1, leader).id
         _ = try carryOut(.assignToMe, by: .supervisor, on: id, at: 2, leader)
         let until = start + .seconds(3_600)
         let park = CaseAction.park(reason: "stock", until: until)
@@ -108,14 +111,7 @@ import Testing
     @Test func whoReadsADamagedFileReportsIt() throws {
         let temporary = try TemporaryDirectory()
         let whole = try machine(temporary.path)
-        let new = NewCase(
-            title: "Lamp",
-            requester: Requester(principal: PrincipalID("kim")),
-            channel: .email,
-            firstMessage: CaseMessage(text: "It is dark."),
-            queue: QueueFacts(id: QueueID("default"), team: team)
-        )
-        let id = try carryOut(.create(new), by: .supervisor, on: nil, at: 1, whole).id
+        let id = try carryOut(.create(lamp), by: .supervisor, on: nil, at: 1, whole).id
         try whole.close()
         let seen = Mutex<[StoreError]>([])
         let damaged = try machine(temporary.path) { error in seen.withLock { $0.append(error) } }
