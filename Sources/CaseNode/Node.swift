@@ -265,11 +265,11 @@ public final class Node: Service, Sendable {
             guard let behind = clock.changedAlarm() else { return }
             if behind > TimeSpan(milliseconds: 0) {
                 logger.error(
-                    "the machine's clock fell back: time runs on without it until it has caught up",
+                    "the clock is behind what was stamped: time does not go back with it",
                     metadata: ["behind": "\(behind)"]
                 )
             } else {
-                logger.notice("the machine's clock has caught up")
+                logger.notice("the clock has caught up with what was stamped")
             }
         }
         do {

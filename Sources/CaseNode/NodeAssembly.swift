@@ -95,7 +95,11 @@ final class NodeAssembly {
         try recovery.finishInstallation(of: .system, at: systemLocation, .system)
         systemStore = try SystemStore(at: systemLocation)
         systemMachine = try SystemMachine(store: systemStore)
-        clock = SystemClock(floor: systemMachine.time)
+        let members = systemMachine.state
+        let others = members.nodesForReplicas.filter {
+            $0 != directory.nodeID && members.hasTakenPart($0)
+        }
+        clock = SystemClock(floor: systemMachine.time, isAlone: others.isEmpty)
         lanes = (0..<configuration.storeThreads).map { SerialLane(name: "store-\($0)") }
         group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopThreads)
         ticker = ReplicaTicker(eventLoop: group.next())

@@ -5,6 +5,11 @@
 /// much it is off. Where it jumps forward by more than `jumpMaxMilliseconds`, the jump is taken over only when
 /// `jumpConfirmations` readings, spread over `jumpConfirmMilliseconds`, show the same one: a case closed early
 /// can't be un-closed.
+///
+/// A node that compares its clock with others' gives their median instead of its own wall clock. Where time was
+/// ahead of that, it goes back to it: many clocks are right where one was wrong, and a time that is kept for
+/// ever because one clock once showed it would close cases early for ever. What was stamped stays: each log
+/// keeps its own time, which stands still until the median has reached it.
 public struct TimeKeeper: Sendable {
     /// A forward step that is believed at once, in milliseconds: a suspended machine, an NTP step.
     public static let jumpMaxMilliseconds: Int64 = 60_000
@@ -26,23 +31,35 @@ public struct TimeKeeper: Sendable {
     }
 
     private var lastTime: Timestamp
+    /// The last time that is known to stand in a log.
+    private var floor: Timestamp
     private var lastMonotonic: Int64
     private var jump: Jump?
-    /// How far the wall clock lies behind the time given out; zero while they agree.
+    /// How far the wall clock lies behind the time given out, or the median behind a log's; zero while they
+    /// agree.
     public private(set) var alarm = TimeSpan(milliseconds: 0)
 
     /// Begins at the wall clock, or at `floor` (the last time that a log holds) where that is later.
     public init(wall: Timestamp, monotonicMilliseconds: Int64, floor: Timestamp) {
         lastTime = max(wall, floor)
+        self.floor = floor
         lastMonotonic = monotonicMilliseconds
         if floor > wall { alarm = floor - wall }
     }
 
     /// Time goes on from `floor` if it is not there yet: another log of the node holds it.
-    public mutating func raise(to floor: Timestamp) { lastTime = max(lastTime, floor) }
+    public mutating func raise(to floor: Timestamp) {
+        lastTime = max(lastTime, floor)
+        self.floor = max(self.floor, floor)
+    }
 
-    /// The time now. Never below an earlier answer.
-    public mutating func now(wall: Timestamp, monotonicMilliseconds: Int64) -> Timestamp {
+    /// The time now. Never below an earlier answer, but where `wall` is the median of several clocks.
+    /// - Parameter isMedian: whether `wall` is what most of several clocks show, and not this machine's alone.
+    public mutating func now(
+        wall: Timestamp,
+        isMedian: Bool = false,
+        monotonicMilliseconds: Int64
+    ) -> Timestamp {
         let elapsed = max(0, monotonicMilliseconds - lastMonotonic)
         let expected = lastTime + TimeSpan(milliseconds: elapsed)
         lastMonotonic = max(lastMonotonic, monotonicMilliseconds)
@@ -53,10 +70,11 @@ public struct TimeKeeper: Sendable {
         }
         jump = nil
         if ahead < -Self.jitterMilliseconds {
-            alarm = TimeSpan(milliseconds: -ahead)
-            lastTime = expected
+            alarm = isMedian ? max(TimeSpan(milliseconds: 0), floor - wall) : expected - wall
+            lastTime = isMedian ? wall : expected
         } else {
-            alarm = TimeSpan(milliseconds: 0)
+            let isBehindLog = isMedian && floor > wall
+            alarm = isBehindLog ? floor - wall : TimeSpan(milliseconds: 0)
             lastTime = max(lastTime, wall)
         }
         return lastTime

@@ -27,6 +27,10 @@ public enum Event: Sendable {
     /// A snapshot sent to this node has arrived, or failed. Owed for each one sent: until then, or
     /// until the node answers by itself, it is sent nothing else.
     case reportSnapshot(NodeID, arrived: Bool)
+    /// Whether this replica stands for election no more, neither by itself nor when its leader asks it to. It
+    /// follows and votes as ever, and goes on leading if it does. A group's only voter stands all the same:
+    /// nobody else could.
+    case holdBack(Bool)
     /// Grant votes again without waiting for the leader's silence: it is known to be gone.
     case forgetLeader
 }

@@ -14,7 +14,9 @@ enum Campaign {
 /// Elections: paper 5.2 and 5.4.1, thesis 9.6 (pre-vote) and 4.2.3 (voters that hear a leader).
 extension RaftCore {
     mutating func campaignIfAllowed(_ campaign: Campaign) {
-        guard role != .leader, isPromotable else { return }
+        guard role != .leader, isPromotable, !isHeldBack || configuration.isSingleVoter else {
+            return
+        }
         // A change that is committed and not applied could mean that this is no voter any more.
         guard !log.hasUnappliedChange(pageBytes: settings.committedBytesMax) else { return }
         self.campaign(campaign)

@@ -27,6 +27,9 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     /// The answers of the election under way. Looked up by voter, never walked.
     var votes: [NodeID: Bool] = [:]
 
+    /// See `Event.holdBack`.
+    var isHeldBack = false
+
     /// Ticks since the last election, or since the last word from the leader.
     var electionElapsed = 0
     var heartbeatElapsed = 0
@@ -147,6 +150,8 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
             snapshotReported(peer, arrived: arrived)
         case .forgetLeader:
             forgetLeader()
+        case .holdBack(let isHeld):
+            isHeldBack = isHeld
         }
         return nil
     }

@@ -10,6 +10,8 @@ public struct ClockReading: Hashable, Sendable {
     public var uncertaintyMilliseconds: Int64
     /// When the answer came, by this node's monotonic clock in milliseconds.
     public var takenAt: Int64
+    /// What this node's clock showed then.
+    public var wall: Timestamp
 
     /// From one exchange: this node asked at `sentAt`, the other one answered with `peerWall`, the answer came
     /// at `receivedAt`, when this node's clock showed `wall`. Both instants are this node's monotonic clock's,
@@ -28,6 +30,14 @@ public struct ClockReading: Hashable, Sendable {
             milliseconds: (peerWall - wall).milliseconds + uncertaintyMilliseconds
         )
         takenAt = receivedAt
+        self.wall = wall
+    }
+
+    /// How far the other clock is ahead at `monotonic`, in milliseconds, when this node's shows `wall`: what the
+    /// latter did since then against the monotonic one is taken off. The other one is taken to run on.
+    func offset(wall: Timestamp, monotonic: Int64) -> Int64 {
+        let gained = (wall - self.wall).milliseconds - (monotonic - takenAt)
+        return offset.milliseconds - gained
     }
 }
 
@@ -35,7 +45,7 @@ public struct ClockReading: Hashable, Sendable {
 public enum ClockVerdict: Hashable, Sendable {
     /// Too few were seen of late to say anything.
     case unknown
-    /// Within the bound. Time may not pass the median: this node's clock plus `median`.
+    /// Within the bound. Time is the median: this node's clock plus `median`.
     case sound(median: TimeSpan)
     /// Off by more than the bound: this node should not lead. `median` is how far the others are ahead.
     case off(median: TimeSpan)
@@ -51,8 +61,8 @@ public struct ClockJudge: Sendable {
     public static let boundMilliseconds: Int64 = 1_000
     /// The age at which a reading says nothing any more, in milliseconds: several exchanges were lost.
     public static let ageMaxMilliseconds: Int64 = 10_000
-    /// Readings less certain than this are passed over, in milliseconds: a stalled link must not look like a
-    /// wrong clock.
+    /// A reading that is less certain than this, in milliseconds, counts only where there is no better one of
+    /// the same node that is young enough.
     public static let uncertaintyMaxMilliseconds: Int64 = 250
 
     private var readings: [ClockReading] = []
@@ -60,31 +70,48 @@ public struct ClockJudge: Sendable {
     /// Has seen no clock yet.
     public init() {}
 
-    /// Takes a reading over; of each node the newest counts.
+    /// Takes a reading over; of each node the newest counts that is certain enough.
     public mutating func take(_ reading: ClockReading) {
-        guard reading.uncertaintyMilliseconds <= Self.uncertaintyMaxMilliseconds else { return }
+        let isUncertain = reading.uncertaintyMilliseconds > Self.uncertaintyMaxMilliseconds
+        let hasBetter = readings.contains {
+            $0.node == reading.node && isYoung($0, at: reading.takenAt)
+                && $0.uncertaintyMilliseconds < reading.uncertaintyMilliseconds
+        }
+        guard !isUncertain || !hasBetter else { return }
         readings.removeAll { $0.node == reading.node }
         readings.append(reading)
     }
 
-    /// The verdict for a group of these voters, as of `monotonic` milliseconds. This node's own clock is one of
-    /// them where it votes; a majority must have been seen.
+    private func isYoung(_ reading: ClockReading, at monotonic: Int64) -> Bool {
+        monotonic - reading.takenAt <= Self.ageMaxMilliseconds
+    }
+
+    /// The verdict for a group of these voters, at `monotonic` milliseconds, when this node's clock shows `wall`.
+    /// That clock is one of them where the node votes; a majority must have been seen.
     ///
-    /// Of an even number the lower middle counts: time that is late closes nothing early.
-    public func verdict(own: NodeID, voters: [NodeID], monotonic: Int64) -> ClockVerdict {
-        var offsets: [Int64] = []
+    /// Of an even number the lower middle counts: time that is late closes nothing early. A clock is off when it
+    /// surely is: a slow link must not look like a wrong clock.
+    public func verdict(
+        own: NodeID,
+        voters: [NodeID],
+        wall: Timestamp,
+        monotonic: Int64
+    ) -> ClockVerdict {
+        var clocks: [(offset: Int64, uncertainty: Int64)] = []
         for voter in voters {
             if voter == own {
-                offsets.append(0)
+                clocks.append((0, 0))
             } else if let reading = readings.first(where: { $0.node == voter }),
-                monotonic - reading.takenAt <= Self.ageMaxMilliseconds
+                isYoung(reading, at: monotonic)
             {
-                offsets.append(reading.offset.milliseconds)
+                let offset = reading.offset(wall: wall, monotonic: monotonic)
+                clocks.append((offset, reading.uncertaintyMilliseconds))
             }
         }
-        guard !voters.isEmpty, offsets.count > voters.count / 2 else { return .unknown }
-        let median = offsets.sorted()[(offsets.count - 1) / 2]
-        let span = TimeSpan(milliseconds: median)
-        return abs(median) > Self.boundMilliseconds ? .off(median: span) : .sound(median: span)
+        guard !voters.isEmpty, clocks.count > voters.count / 2 else { return .unknown }
+        let median = clocks.sorted(by: <)[(clocks.count - 1) / 2]
+        let span = TimeSpan(milliseconds: median.offset)
+        return abs(median.offset) - median.uncertainty > Self.boundMilliseconds
+            ? .off(median: span) : .sound(median: span)
     }
 }

@@ -117,6 +117,9 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// Stands for election now: a group of one need not wait.
     public mutating func campaign() { raft.step(.campaign) }
 
+    /// Whether this replica stands for election no more: see `Event.holdBack`.
+    public mutating func holdBack(_ isHeld: Bool) { raft.step(.holdBack(isHeld)) }
+
     /// A message of this group came from a peer; one of kind `snapshot` goes to `receiveSnapshot`.
     public mutating func receive(_ message: Message) {
         assert(message.kind != .snapshot, "a snapshot comes with its file")

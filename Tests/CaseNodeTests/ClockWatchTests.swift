@@ -12,7 +12,7 @@ import Testing
         _ node: UInt64,
         ahead: Int64,
         at received: Int64 = 100,
-        roundTrip: Int64 = 10
+        roundTrip: Int64 = 0
     ) -> ClockReading {
         // The peer looked at its clock half a round trip before the answer came.
         ClockReading(
@@ -33,10 +33,17 @@ import Testing
     private func verdict(
         _ readings: [ClockReading],
         voters count: Int = 3,
-        at monotonic: Int64 = 100
+        at monotonic: Int64 = 100,
+        gained: Int64 = 0
     ) -> ClockVerdict {
-        judge(readings)
-            .verdict(own: NodeID(1), voters: Array(voters.prefix(count)), monotonic: monotonic)
+        // Each reading was taken at `noon` by the own clock.
+        let elapsed = readings.last.map { monotonic - $0.takenAt } ?? 0
+        return judge(readings).verdict(
+            own: NodeID(1),
+            voters: Array(voters.prefix(count)),
+            wall: noon + TimeSpan(milliseconds: elapsed + gained),
+            monotonic: monotonic
+        )
     }
 
     @Test func theExchangesMiddleIsTheOffset() {
@@ -87,8 +94,54 @@ import Testing
         let age = ClockJudge.ageMaxMilliseconds
         #expect(verdict(readings, at: 100 + age) == .off(median: .seconds(9)))
         #expect(verdict(readings, at: 101 + age) == .unknown)
-        let slow = 2 * ClockJudge.uncertaintyMaxMilliseconds + 1
-        #expect(verdict([reading(2, ahead: 9_000, at: 1_000, roundTrip: slow)]) == .unknown)
+    }
+
+    @Test func whatTheOwnClockDidSinceIsTakenOff() {
+        let readings = [reading(2, ahead: 0), reading(3, ahead: 0)]
+        #expect(
+            verdict(readings, at: 5_000, gained: 900)
+                == .sound(median: TimeSpan(milliseconds: -900))
+        )
+        #expect(verdict(readings, at: 5_000, gained: 2_000) == .off(median: .seconds(-2)))
+        #expect(verdict(readings, at: 5_000, gained: -2_000) == .off(median: .seconds(2)))
+    }
+
+    @Test func aSlowLinkIsNoWrongClock() {
+        let slow = 2 * ClockJudge.uncertaintyMaxMilliseconds + 2
+        let bound = ClockJudge.boundMilliseconds
+        let most = bound + slow / 2
+        for ahead in [bound + 1, -most] {
+            let readings = [2, 3].map { reading($0, ahead: ahead, at: slow, roundTrip: slow) }
+            #expect(verdict(readings, at: slow) == .sound(median: TimeSpan(milliseconds: ahead)))
+        }
+        let surely = [2, 3].map { reading($0, ahead: most + 1, at: slow, roundTrip: slow) }
+        #expect(verdict(surely, at: slow) == .off(median: TimeSpan(milliseconds: most + 1)))
+    }
+
+    @Test func aBetterReadingOutlivesAnUncertainOne() {
+        let slow = 2 * ClockJudge.uncertaintyMaxMilliseconds + 2
+        let certain = [2, 3].map { reading($0, ahead: 7) }
+        let uncertain = [2, 3].map { reading($0, ahead: 400, at: 1_000, roundTrip: slow) }
+        var judge = judge(certain + uncertain)
+        let voters = Array(voters.prefix(3))
+        func verdict(at monotonic: Int64) -> ClockVerdict {
+            let wall = noon + TimeSpan(milliseconds: monotonic - 100)
+            return judge.verdict(
+                own: NodeID(1),
+                voters: voters,
+                wall: wall,
+                monotonic: monotonic
+            )
+        }
+        #expect(verdict(at: 1_000) == .sound(median: TimeSpan(milliseconds: 7)))
+        // When it is too old, one that is uncertain is better than none.
+        let late = 101 + ClockJudge.ageMaxMilliseconds
+        for node in UInt64(2)...3 {
+            judge.take(reading(node, ahead: 400, at: late, roundTrip: slow))
+        }
+        let wall = noon
+        let now = judge.verdict(own: NodeID(1), voters: voters, wall: wall, monotonic: late)
+        #expect(now == .sound(median: TimeSpan(milliseconds: 400)))
     }
 
     @Test func theNewestReadingOfANodeCounts() {
@@ -101,15 +154,51 @@ import Testing
 }
 
 @Suite struct ClockFollowingTests {
-    @Test func timeFollowsNoClockThatIsAheadOfTheMedian() {
+    private let zero = TimeSpan(milliseconds: 0)
+
+    private func follow(_ clock: SystemClock, ahead: TimeSpan) -> Timestamp {
+        let (wall, monotonic) = (SystemClock.wall(), SystemClock.monotonicMilliseconds())
+        clock.follow(median: ahead, wall: wall, monotonic: monotonic)
+        return wall + ahead
+    }
+
+    @Test func timeIsTheMedian() {
         let clock = SystemClock(floor: .zero)
         let start = clock.now()
-        clock.follow(median: .seconds(-5))
-        // It never falls: it runs on at the monotonic rate, and says by how much the machine is off.
-        #expect(clock.now() >= start)
+        // A clock that was wrong when the node started must not be kept for ever.
+        let behind = follow(clock, ahead: .seconds(-5))
+        #expect(clock.now() >= behind && clock.now() < start)
+        #expect(clock.alarm == zero)
+        let ahead = follow(clock, ahead: .seconds(5))
+        #expect(clock.now() >= ahead)
+    }
+
+    @Test func whatStandsInALogIsAheadOfTheMedianForAWhile() {
+        let clock = SystemClock(floor: .zero)
+        let median = follow(clock, ahead: zero)
+        clock.raise(to: median + .seconds(60))
+        #expect(clock.now() < median + .seconds(50), "the log keeps its time by itself")
+        #expect(clock.alarm > .seconds(50) && clock.alarm <= .seconds(60))
+    }
+
+    @Test func aNodeAloneKeepsItsTime() {
+        let clock = SystemClock(floor: .zero)
+        let ahead = follow(clock, ahead: .seconds(5))
+        #expect(clock.now() >= ahead)
+        clock.followNobody()
+        #expect(clock.now() >= ahead)
         #expect(clock.alarm > .seconds(4))
-        clock.follow(median: .seconds(5))
-        #expect(clock.now() >= start)
-        #expect(clock.alarm == TimeSpan(milliseconds: 0), "others that are ahead change nothing")
+    }
+
+    @Test func whoHasComparedWithNobodyLeadsNothing() {
+        let clock = SystemClock(floor: .zero, isAlone: false)
+        #expect(!clock.mayLead)
+        _ = follow(clock, ahead: zero)
+        #expect(clock.mayLead)
+        clock.awaitComparison()
+        #expect(!clock.mayLead)
+        clock.followNobody()
+        #expect(clock.mayLead)
+        #expect(SystemClock(floor: .zero).mayLead)
     }
 }

@@ -30,6 +30,30 @@ import Testing
         #expect(keeper.alarm == TimeSpan(milliseconds: 0))
     }
 
+    @Test func timeGoesBackToTheMedian() {
+        var keeper = TimeKeeper(wall: at(30_000), monotonicMilliseconds: 0, floor: .zero)
+        #expect(
+            keeper.now(wall: at(100), isMedian: true, monotonicMilliseconds: 100) == at(100)
+        )
+        #expect(keeper.alarm == TimeSpan(milliseconds: 0))
+        // Within the jitter it stays.
+        let earlier = TimeSpan(milliseconds: -TimeKeeper.jitterMilliseconds)
+        #expect(
+            keeper.now(wall: at(100) + earlier, isMedian: true, monotonicMilliseconds: 100)
+                == at(100)
+        )
+        // What a log holds is reported until the median has reached it.
+        keeper.raise(to: at(5_000))
+        #expect(
+            keeper.now(wall: at(1_000), isMedian: true, monotonicMilliseconds: 1_000) == at(1_000)
+        )
+        #expect(keeper.alarm == TimeSpan(milliseconds: 4_000))
+        #expect(
+            keeper.now(wall: at(5_000), isMedian: true, monotonicMilliseconds: 5_000) == at(5_000)
+        )
+        #expect(keeper.alarm == TimeSpan(milliseconds: 0))
+    }
+
     @Test func aFloorAboveTheWallClockIsKeptAndReported() {
         var keeper = TimeKeeper(wall: at(0), monotonicMilliseconds: 0, floor: at(60_000))
         #expect(keeper.alarm == TimeSpan(milliseconds: 60_000))

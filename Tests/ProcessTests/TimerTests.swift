@@ -8,7 +8,9 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct TimerTests {
     /// Cases that fall due at once.
-    private static let dueCases = TestSize.number("CASECLUSTER_DUE_CASES", else: 1_000)
+    private static let dueCases = TestSize.number("CASECLUSTER_DUE_CASES", else: 2_000)
+    /// Sweeping takes a moment, and a busy machine may look too late: then all is done once more, with new nodes.
+    private static let attemptsMax = 5
     /// 2026-03-08 20:00 UTC.
     private static let begin = Timestamp(millisecondsSince1970: 1_773_000_000_000)
 
@@ -17,6 +19,12 @@ struct TimerTests {
     /// default, seven days.
     /// Method: all three nodes are down until the last of them is due.
     @Test func aKilledCoordinatorClosesEachOnce() async throws {
+        for _ in 0..<Self.attemptsMax where try await killsInTime() { return }
+        Issue.record("each kill came too late to prove anything")
+    }
+
+    /// - Returns: whether the coordinator was killed between the two marks; all else is demanded either way.
+    private func killsInTime() async throws -> Bool {
         let clock = try FakeClock(startingAt: Self.begin)
         let nodes = try await ThreeNodes.start { _ in try clock.environment() }
         let token = try nodes.adminToken
@@ -42,6 +50,8 @@ struct TimerTests {
         }
         #expect(try await nodes.areReplicasEqual(token))
         #expect(try await nodes.stopAll() == [0, 0, 0])
+        // What shards had been told already they go on with, so that the count after the kill may be higher.
+        return atKill.lowerBound <= Self.dueCases * 9 / 10
     }
 
     private func judge(_ resolved: ResolvedCases, _ client: CaseClient) async throws {
@@ -91,8 +101,6 @@ struct TimerTests {
         let next = (coordinator + 1) % 3
         let after = closedCount(try await nodes.status(askedAt: next, token))
         let before = closedCount(status)
-        // What shards had been told already they go on with, so that the later count may be higher.
-        #expect(before <= Self.dueCases * 9 / 10, "the kill came too late to prove anything")
         return before...max(before, after)
     }
 }

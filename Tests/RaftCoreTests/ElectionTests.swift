@@ -44,6 +44,32 @@ struct ElectionTests {
         #expect(replica.core.vote == NodeID(3))
     }
 
+    /// Whoever is held back votes and follows, and lets nobody make it stand.
+    @Test func whoIsHeldBackDoesNotStand() throws {
+        var replica = try DrivenReplica { $0.preVote = true }
+        replica.run(.holdBack(true))
+        for _ in 0..<100 { replica.run(.tick) }
+        replica.run(.campaign)
+        #expect(replica.core.role == .follower && replica.core.term == .zero)
+        replica.receive(.preVote, from: 2, term: 1)
+        replica.settle()
+        #expect(replica.takeSent(.preVoteResponse).map(\.reject) == [false])
+        replica.receive(.heartbeat, from: 2, term: 1)
+        replica.receive(.timeoutNow, from: 2, term: 1)
+        replica.settle()
+        #expect(replica.core.role == .follower && replica.core.term == Term(1))
+        replica.run(.holdBack(false))
+        for _ in 0..<20 { replica.run(.tick) }
+        #expect(replica.core.role == .preCandidate)
+    }
+
+    @Test func theOnlyVoterStandsThoughHeldBack() throws {
+        var replica = try DrivenReplica(voters: [1])
+        replica.run(.holdBack(true))
+        replica.run(.campaign)
+        #expect(replica.core.role == .leader)
+    }
+
     /// It may be a voter by now and not know it.
     @Test func learnerVotesWhenAsked() throws {
         var replica = try DrivenReplica(voters: [2, 3], learners: [1])

@@ -4,15 +4,35 @@ import NIOCore
 import ReplicaDriver
 import Synchronization
 
-/// Looks at the other nodes' clocks, and has this node give up what it leads while its own is off.
+/// Looks at the other nodes' clocks: time is their median. Before it has seen most of them this node does not
+/// stand for election, and while its own is off it hands over what it leads.
+///
+/// Rejected: that a node whose clock is off does not stand either. What it stamps is the median all the same, and
+/// where another node is away it may be the only one whose log is complete.
 final class ClockExchange: Sendable {
     /// Between two looks at each node, in milliseconds: a clock that was set wrong leads for a second or two.
     static let milliseconds: Int64 = 1_000
+    /// Between two looks until the first verdict, in milliseconds: the node can't lead before.
+    static let firstMilliseconds: Int64 = 100
 
     private struct State {
         var task: RepeatedTask?
+        var lookedAt: Int64?
+        /// A majority of the clocks has been seen once.
+        var hasCompared = false
         var isOff = false
         var offset = TimeSpan(milliseconds: 0)
+    }
+
+    /// One look at every node. The last answer judges: while one node's clock is read anew and another's was
+    /// read before, a step of all clocks together would look like one of this node's alone.
+    private final class Round: Sendable {
+        private let waiting: Atomic<Int>
+
+        init(of count: Int) { waiting = Atomic(count) }
+
+        /// - Returns: whether this was the last one.
+        func isOver() -> Bool { waiting.subtract(1, ordering: .relaxed).newValue == 0 }
     }
 
     private let calls: PeerCalls
@@ -28,10 +48,10 @@ final class ClockExchange: Sendable {
     }
 
     func start(on eventLoop: any EventLoop) {
-        let time = TimeAmount.milliseconds(Self.milliseconds)
-        let task = eventLoop.scheduleRepeatedTask(initialDelay: time, delay: time) {
+        let time = TimeAmount.milliseconds(Self.firstMilliseconds)
+        let task = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: time) {
             [weak self] _ in
-            self?.look()
+            self?.tick()
         }
         state.withLock { $0.task = task }
     }
@@ -47,51 +67,103 @@ final class ClockExchange: Sendable {
     /// How far the members' median is ahead of this machine's clock, as of the last look.
     var offset: TimeSpan { state.withLock { $0.offset } }
 
+    /// All that take part: most of them vote in most groups.
+    private var voters: [NodeID] {
+        let members = context.system.machine.state
+        return members.nodesForReplicas.filter { members.hasTakenPart($0) }
+    }
+
+    private func tick() {
+        guard voters.count > 1 else { return beAlone() }
+        let now = SystemClock.monotonicMilliseconds()
+        let (isDue, isFirst) = state.withLock { state in
+            let pause = state.hasCompared ? Self.milliseconds : Self.firstMilliseconds
+            let isDue = state.lookedAt.map { now - $0 >= pause } ?? true
+            if isDue { state.lookedAt = now }
+            return (isDue, !state.hasCompared)
+        }
+        if isFirst { context.clock.awaitComparison() }
+        if isDue { look() }
+    }
+
+    /// A node alone has nobody to compare with.
+    private func beAlone() {
+        context.clock.followNobody()
+        state.withLock { state in
+            state.hasCompared = false
+            state.isOff = false
+            state.offset = TimeSpan(milliseconds: 0)
+        }
+    }
+
     private func look() {
-        judge()
-        for peer in calls.links.peers {
+        let peers = calls.links.peers
+        let round = Round(of: peers.count)
+        for peer in peers {
             calls.look(at: peer, within: .milliseconds(Self.milliseconds)) {
-                [watch] response, sentAt, receivedAt in
-                guard let response else { return }
-                watch.take(
-                    ClockReading(
-                        node: peer,
-                        peerWall: Timestamp(rawValue: response.wallMs),
-                        wall: SystemClock.wall(),
-                        sentAt: sentAt,
-                        receivedAt: receivedAt
+                [weak self] response, sentAt, receivedAt in
+                guard let self else { return }
+                if let response {
+                    watch.take(
+                        ClockReading(
+                            node: peer,
+                            peerWall: Timestamp(rawValue: response.wallMs),
+                            wall: SystemClock.wall(),
+                            sentAt: sentAt,
+                            receivedAt: receivedAt
+                        )
                     )
-                )
+                }
+                if round.isOver() || !state.withLock({ $0.hasCompared }) { judge() }
             }
         }
     }
 
     private func judge() {
-        // All that take part: most of them vote in most groups. A node alone has nobody to compare with.
-        let members = context.system.machine.state
-        let voters = members.nodesForReplicas.filter { members.hasTakenPart($0) }
+        let voters = voters
         guard voters.count > 1 else { return }
-        let verdict = watch.verdict(own: context.node, voters: voters)
-        switch verdict {
-        // Time runs no further ahead than most clocks do.
-        case .sound(let median), .off(let median):
-            context.clock.follow(median: median)
-            state.withLock { $0.offset = median }
-        case .unknown: break  // Without a majority nobody leads here.
-        }
+        let (wall, monotonic) = (SystemClock.wall(), SystemClock.monotonicMilliseconds())
+        let verdict = verdict(voters, wall, monotonic)
         let isOff = if case .off = verdict { true } else { false }
-        let hasChanged = state.withLock { state in
-            defer { state.isOff = isOff }
-            return state.isOff != isOff
+        switch verdict {
+        case .sound(let median), .off(let median):
+            context.clock.follow(median: median, wall: wall, monotonic: monotonic)
+            let hasChanged = state.withLock { state in
+                defer { state.isOff = isOff }
+                (state.offset, state.hasCompared) = (median, true)
+                return state.isOff != isOff
+            }
+            if hasChanged { report(isOff, median) }
+        // Then no group has a quorum here; what was seen last holds on.
+        case .unknown: break
         }
-        if hasChanged { report(verdict) }
         guard isOff else { return }
         for shard in context.shards where shard.leader == context.node { shard.local?.handOver() }
         if context.system.leader == context.node { context.system.replica.handOver() }
     }
 
-    private func report(_ verdict: ClockVerdict) {
-        if case .off(let median) = verdict {
+    /// By all members; where most of them are away, by the voters of a group that can go on without them.
+    private func verdict(
+        _ voters: [NodeID],
+        _ wall: Timestamp,
+        _ monotonic: Int64
+    ) -> ClockVerdict {
+        let groups = context.system.machine.state.shardMap.lazy.map(\.voters)
+            .filter { [context] in $0.contains(context.node) }
+        for voters in [voters] + groups {
+            let verdict = watch.verdict(
+                own: context.node,
+                voters: voters,
+                wall: wall,
+                monotonic: monotonic
+            )
+            if verdict != .unknown { return verdict }
+        }
+        return .unknown
+    }
+
+    private func report(_ isOff: Bool, _ median: TimeSpan) {
+        if isOff {
             logger.error(
                 "this node's clock is wrong: it leads nothing until it is right again",
                 metadata: ["others-ahead-by": "\(median)"]

@@ -90,6 +90,7 @@ extension ReplicaHost {
     private func tick(_ state: inout LoopState) {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
+        state.driver.holdBack(!clock.mayLead)
         passTick(&state)
         ports.tick()
         giveWayIfFull(&state)

@@ -235,6 +235,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             if let membership, membership.isSingleVoter, membership.voters.contains(node) {
                 initial?.driver.campaign()
             }
+            initial?.driver.holdBack(!clock.mayLead)
             state.value = initial
             // What came before stands in the inbox.
             drain()

@@ -57,20 +57,15 @@ final class ShardMachine: StateMachine, MachineFile {
     private func onStore<Value>(
         _ body: (ShardStore) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
-        var store = self.store
-        while true {
-            do {
-                return try body(store)
-            } catch {
-                let now = replacing.withLock { _ in self.store }
-                guard now === store else {
-                    // Closed under its feet.
-                    store = now
-                    continue
-                }
-                if error.isDamage, !isClosed.load(ordering: .acquiring) { onDamage(error) }
-                throw error
-            }
+        let store = self.store
+        do {
+            return try body(store)
+        } catch {
+            let now = replacing.withLock { _ in self.store }
+            // Closed under its feet: once more, and what fails then is not told from another replacement.
+            guard now === store else { return try body(now) }
+            if error.isDamage, !isClosed.load(ordering: .acquiring) { onDamage(error) }
+            throw error
         }
     }
 

@@ -9,9 +9,13 @@ final class ClockWatch: Sendable {
     /// An exchange of clocks has ended.
     func take(_ reading: ClockReading) { judge.withLock { $0.take(reading) } }
 
-    /// What the voters' clocks say now.
-    func verdict(own: NodeID, voters: [NodeID]) -> ClockVerdict {
-        let now = SystemClock.monotonicMilliseconds()
-        return judge.withLock { $0.verdict(own: own, voters: voters, monotonic: now) }
+    /// What the voters' clocks say when this machine's shows `wall`, at `monotonic` milliseconds.
+    func verdict(
+        own: NodeID,
+        voters: [NodeID],
+        wall: Timestamp,
+        monotonic: Int64
+    ) -> ClockVerdict {
+        judge.withLock { $0.verdict(own: own, voters: voters, wall: wall, monotonic: monotonic) }
     }
 }

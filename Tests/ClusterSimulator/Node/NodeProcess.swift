@@ -91,8 +91,10 @@ final class NodeProcess {
 
     /// What would be stamped now.
     func time() -> Timestamp {
-        keeper.now(
-            wall: node.clock.wall(at: world.now) + clocks.excess,
+        let median = clocks.median
+        return keeper.now(
+            wall: median ?? node.clock.wall(at: world.now),
+            isMedian: median != nil,
             monotonicMilliseconds: node.clock.monotonicMilliseconds(at: world.now)
         )
     }

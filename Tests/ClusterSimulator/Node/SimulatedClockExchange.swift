@@ -1,37 +1,59 @@
 import ClusterPrimitives
 import ReplicaDriver
 
-/// Looks at the other voters' clocks, and has this node give up what it leads while its own is off, as the
-/// server's exchange does.
+/// Looks at the other voters' clocks, as the server's exchange does: time is their median. Before it has seen most
+/// of them the node does not stand for election, and while its own is off it hands over what it leads.
 final class SimulatedClockExchange {
     /// Between two looks, in microseconds.
     static let lookTime: Int64 = 1_000_000
+    /// Between two looks until the first verdict.
+    static let firstLookTime: Int64 = 100_000
 
     private unowned let process: NodeProcess
     private var judge = ClockJudge()
-    /// What is taken off this machine's clock: it is ahead of the voters' median.
-    private(set) var excess = TimeSpan(milliseconds: 0)
+    /// Whether the node may stand for election. Every simulated cluster has several voters.
+    private(set) var mayLead = false
+    /// What most clocks showed, and when, by the monotonic clock in milliseconds.
+    private var lastMedian: (time: Timestamp, monotonic: Int64)?
 
     init(_ process: NodeProcess) { self.process = process }
 
+    /// Looks at once, and on and on.
     func start() {
-        process.plan(after: Self.lookTime) { [self] in
-            look()
-            start()
-        }
+        process.plan(after: 0) { [self] in run() }
     }
 
+    private func run() {
+        look()
+        process.plan(after: mayLead ? Self.lookTime : Self.firstLookTime) { [self] in run() }
+    }
+
+    /// What most clocks show now; nil before the first verdict.
+    var median: Timestamp? {
+        lastMedian.map { $0.time + TimeSpan(milliseconds: monotonic - $0.monotonic) }
+    }
+
+    private var voters: [NodeID] {
+        process.system?.status.configuration.voters.incoming.voters ?? []
+    }
+
+    /// Each round is judged when its last answer is there, or can't come any more.
     private func look() {
-        guard let system = process.system else { return }
-        let voters = system.status.configuration.voters.incoming.voters
-        obey(judge.verdict(own: process.node.id, voters: voters, monotonic: monotonic))
         for peer in voters where peer != process.node.id { ask(peer) }
+        if mayLead { process.plan(after: Self.lookTime / 2) { [self] in obey() } }
     }
 
-    private func obey(_ verdict: ClockVerdict) {
+    private func obey() {
+        let wall = process.node.clock.wall(at: process.world.now)
+        let verdict = judge.verdict(
+            own: process.node.id,
+            voters: voters,
+            wall: wall,
+            monotonic: monotonic
+        )
         switch verdict {
         case .sound(let median), .off(let median):
-            excess = min(median, TimeSpan(milliseconds: 0))
+            (lastMedian, mayLead) = ((wall + median, monotonic), true)
         case .unknown: break
         }
         guard case .off = verdict else { return }
@@ -60,6 +82,7 @@ final class SimulatedClockExchange {
                         receivedAt: monotonic
                     )
                 )
+                if !mayLead { obey() }
             }
         )
     }

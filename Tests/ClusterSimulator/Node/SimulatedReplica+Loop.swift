@@ -50,6 +50,7 @@ extension SimulatedReplica {
 
     private func passTick() {
         ticksSinceCheckpoint += 1
+        driver.holdBack(!process.clocks.mayLead)
         driver.tick()
         giveWayIfFull()
         guard !waiting.isEmpty else { return waitingTicks = 0 }
@@ -120,7 +121,9 @@ extension SimulatedReplica {
             if process.logWriter.isFull || ports.isStoreFull {
                 return reply(.failure(.diskFull))
             }
-            lastStamp = max(lastStamp, process.time(), machine.time)
+            let time = process.time()
+            process.world.checkClock(time, of: process)
+            lastStamp = max(lastStamp, time, machine.time)
             let payload = machine.encode(command, at: lastStamp)
             driver.propose(payload, ticket: Ticket(kind: .command(reply)))
         case .read(let reply): driver.read(ticket: Ticket(kind: .read(reply)))

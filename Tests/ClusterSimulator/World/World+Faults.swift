@@ -8,6 +8,9 @@ extension World {
     /// few tries to find somebody who is far enough to take over.
     private static let clockPatience: Int64 = 8_000_000
 
+    /// By how much a stamp may be ahead of the clocks that are right, in milliseconds: what a round trip leaves open.
+    private static let aheadMax: Int64 = 100
+
     func planFaults() {
         repeatedly(options.crashEvery) { [unowned self] in crashOne() }
         repeatedly(options.allDownEvery) { [unowned self] in
@@ -65,7 +68,7 @@ extension World {
     }
 
     private func crashOne() {
-        let node = pick(nodes)
+        let node = options.hasWrongClockAlone ? nodes[0] : pick(nodes)
         guard node.state == .up else { return }
         switch draw(0...9) {
         case 0..<3:
@@ -164,6 +167,15 @@ extension World {
             fail("\(replica.group): node \(node.id) leads, off by \(node.clock.offset) us")
         }
         plan(after: 100_000) { [unowned self] in watchClock(of: node, rightAt: rightAt) }
+    }
+
+    /// Where one clock alone is wrong, nobody stamps by it, however often its node starts anew.
+    func checkClock(_ time: Timestamp, of process: NodeProcess) {
+        guard options.hasWrongClockAlone, !isHealing,
+            let right = nodes.dropFirst().map({ $0.clock.wall(at: now) }).max()
+        else { return }
+        let ahead = (time - right).milliseconds
+        if ahead > Self.aheadMax { fail("node \(process.node.id) stamps \(ahead) ms ahead") }
     }
 
     /// A bit that was synced long ago changes while the node is down.

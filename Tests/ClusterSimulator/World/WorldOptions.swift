@@ -65,7 +65,8 @@ public struct WorldOptions: Sendable {
     var fullEvery: Int64 = 0
     var failedSyncEvery: Int64 = 0
     var clockEvery: Int64 = 0
-    /// Nothing goes wrong but one node's clock: then it is known when the node must have noticed.
+    /// Nothing goes wrong but one node's clock, and that node ends and starts: then it is known what time it is,
+    /// and when the node must have noticed.
     var hasWrongClockAlone = false
     var driftMax: Double = 0
     /// How long each node's ticks are, of what they should be: a slow one notices late that nobody hears it.
@@ -146,6 +147,7 @@ public struct WorldOptions: Sendable {
         case 0..<6:
             keepNothing()
             (hasWrongClockAlone, clockEvery) = (true, pick([2_000_000, 6_000_000]))
+            crashEvery = pick([0, 3_000_000, 8_000_000])
             slowMachineFactor = 1
             network.calm()
         case 6..<20:
