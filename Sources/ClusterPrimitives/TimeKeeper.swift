@@ -54,7 +54,11 @@ public struct TimeKeeper: Sendable {
     }
 
     /// The time now. Never below an earlier answer, but where `wall` is the median of several clocks.
-    /// - Parameter isMedian: whether `wall` is what most of several clocks show, and not this machine's alone.
+    /// - Parameters:
+    ///   - wall: this machine's wall clock, or what most of several show.
+    ///   - isMedian: which of the two.
+    ///   - monotonicMilliseconds: this machine's monotonic clock.
+    /// - Returns: the time to stamp.
     public mutating func now(
         wall: Timestamp,
         isMedian: Bool = false,

@@ -5,11 +5,43 @@ import ProcessSupport
 /// Compare-and-set on a case's version: writers give a case a title if its version is still the one that they
 /// saw, readers look. One history a case, checked for linearizability.
 final class RegisterLoad: Workload {
-    /// Who uses one case at the same time.
-    static let writers = 3
-    static let readers = 2
+    /// Several at once, so that whichever node is cut off or stands still has led one of their shards.
+    private let registers = (0..<3).map { Register($0) }
+
+    func prepare(_ stage: Stage) async throws {
+        for register in registers { try await register.renew(stage, from: "") }
+    }
+
+    func run(_ stage: Stage) async {
+        await withTaskGroup(of: Void.self) { group in
+            for register in registers { group.addTask { await register.run(stage) } }
+        }
+    }
+
+    func check(_ stage: Stage) async throws -> [Violation] {
+        var violations: [Violation] = []
+        for register in registers { violations += try await register.check(stage) }
+        return violations
+    }
+
+    var summary: String {
+        let books = registers.map(\.figures)
+        let cases = books.reduce(0) { $0 + $1.cases }
+        return "\(cases) registers, \(books.reduce(0) { $0 + $1.operations }) operations"
+    }
+}
+
+/// One case after the other that all of its writers use.
+private final class Register: Sendable {
+    /// Who writes one case at the same time.
+    static let writers = 2
     /// After so many operations a case is left for a new one: the checker's work grows with their square.
     static let operationsPerCase = 120
+    /// How much longer than other workers these rest: there are more of them.
+    static let rests = 3
+    /// How long a reader waits for its node: it asks anew while a stopped one stands still, so that what waits
+    /// there when it goes on was asked after others took over.
+    static let patience = Duration.milliseconds(700)
     /// Of so many writes in a hundred the version is guessed.
     static let guessPercent = 12
 
@@ -20,21 +52,22 @@ final class RegisterLoad: Workload {
         var order: [String] = []
     }
 
+    private let number: Int
     private let book = Locked(Book())
     private let changing = Turn()
 
-    func prepare(_ stage: Stage) async throws { try await renew(stage, from: "") }
+    init(_ number: Int) { self.number = number }
 
     /// Makes a new case, unless somebody else has.
-    private func renew(_ stage: Stage, from old: String) async throws {
+    func renew(_ stage: Stage, from old: String) async throws {
         try await changing.alone {
             guard book.withLock({ $0.current }) == old else { return }
             let client = try stage.client("sven")
-            let number = book.withLock { $0.order.count }
+            let title = "register \(number).\(book.withLock { $0.order.count })"
             let outcome = await stage.write { () async throws(CaseClientError) in
                 try await client.create(
                     .with {
-                        $0.title = "register \(number)"
+                        $0.title = title
                         $0.message = "a register"
                         $0.requester.name = "nobody"
                     }
@@ -46,7 +79,7 @@ final class RegisterLoad: Workload {
                 book.order.append(receipt.caseID)
                 book.starts[receipt.caseID] = RegisterModel.State(
                     version: receipt.version,
-                    value: "register \(number)"
+                    value: title
                 )
             }
         }
@@ -54,23 +87,25 @@ final class RegisterLoad: Workload {
 
     func run(_ stage: Stage) async {
         await withTaskGroup(of: Void.self) { group in
-            for number in 0..<Self.writers { group.addTask { await self.write(stage, number) } }
-            for number in 0..<Self.readers { group.addTask { await self.look(stage, number) } }
+            for worker in 0..<Self.writers { group.addTask { await self.write(stage, worker) } }
+            for slot in stage.cluster.slots.indices {
+                group.addTask { await self.look(stage, slot) }
+            }
         }
     }
 
     private func write(_ stage: Stage, _ worker: Int) async {
-        var random = stage.random("register writer \(worker)")
+        var random = stage.random("register \(number) writer \(worker)")
         var (known, version, count) = ("", UInt64(1), 0)
         do {
-            let client = try stage.client("sven", first: worker)
+            let client = try stage.client("sven", first: number + worker)
             while !stage.isOver {
                 let (id, length) = book.withLock { book in
                     (book.current, book.histories[book.current]?.count ?? 0)
                 }
                 guard !id.isEmpty, length < Self.operationsPerCase else {
                     try await renew(stage, from: id)
-                    await stage.rest()
+                    await stage.rest(Self.rests)
                     continue
                 }
                 if id != known { (known, version) = (id, 1) }
@@ -85,7 +120,7 @@ final class RegisterLoad: Workload {
                 } else {
                     version = await see(stage, client, id) ?? version
                 }
-                await stage.rest()
+                await stage.rest(Self.rests)
             }
         } catch {
             stage.journal.violated(.harness("register", error))
@@ -128,25 +163,37 @@ final class RegisterLoad: Workload {
 
     private func see(_ stage: Stage, _ client: CaseClient, _ id: String) async -> UInt64? {
         let from = stage.journal.now
-        let found = await stage.read { () async throws(CaseClientError) in
+        let outcome = await stage.ask { () async throws(CaseClientError) in
             try await client.get(id)
         }
-        guard let found else { return nil }
-        let output = RegisterModel.Output.seen(version: found.version, value: found.title)
-        note(id, RegisterModel.Step(.read, output, from: from, to: stage.journal.now))
-        return found.version
+        let to = stage.journal.now
+        switch outcome {
+        case .done(let found):
+            let output = RegisterModel.Output.seen(version: found.version, value: found.title)
+            note(id, RegisterModel.Step(.read, output, from: from, to: to))
+            return found.version
+        // It was there before anybody was told of it.
+        case .refused(let error):
+            note(id, RegisterModel.Step(.read, .other(error.kind), from: from, to: to))
+            return nil
+        case .unknown, .failed: return nil
+        }
     }
 
-    /// Readers each ask one node alone, whoever leads: also the one that is cut off and does not know it.
-    private func look(_ stage: Stage, _ worker: Int) async {
+    /// Readers each ask one node alone, whoever leads: also the one that is cut off, or was stopped, and does not
+    /// know it. One that stays there has a question waiting when the node goes on.
+    private func look(_ stage: Stage, _ slot: Int) async {
         do {
-            var turn = worker
+            let client = try stage.client(
+                "sven",
+                first: slot,
+                alone: true,
+                deadline: Self.patience
+            )
             while !stage.isOver {
-                let client = try stage.client("sven", first: turn, alone: true)
-                turn += 1
                 let id = book.withLock { $0.current }
                 if !id.isEmpty { _ = await see(stage, client, id) }
-                await stage.rest()
+                await stage.rest(Self.rests)
             }
         } catch {
             stage.journal.violated(.harness("register", error))
@@ -177,10 +224,9 @@ final class RegisterLoad: Workload {
         return violations
     }
 
-    var summary: String {
+    var figures: (cases: Int, operations: Int) {
         book.withLock { book in
-            let steps = book.histories.values.reduce(0) { $0 + $1.count }
-            return "\(book.order.count) registers, \(steps) operations"
+            (book.order.count, book.histories.values.reduce(0) { $0 + $1.count })
         }
     }
 }

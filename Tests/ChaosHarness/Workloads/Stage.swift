@@ -41,14 +41,19 @@ final class Stage: Sendable {
     }
 
     /// Somebody's client that begins with a position, or has only that one; kept for the whole run.
-    func client(_ name: String, first: Int = 0, alone: Bool = false) throws -> CaseClient {
-        let key = "\(name) \(first) \(alone)"
+    func client(
+        _ name: String,
+        first: Int = 0,
+        alone: Bool = false,
+        deadline: Duration = deadline
+    ) throws -> CaseClient {
+        let key = "\(name) \(first) \(alone) \(deadline)"
         if let known = clients.withLock({ $0[key] }) { return known }
         let made = try cluster.client(
             token: tokens[name] ?? "",
             first: first % cluster.slots.count,
             alone: alone,
-            deadline: Self.deadline
+            deadline: deadline
         )
         return clients.withLock { clients in
             if let known = clients[key] { return known }
@@ -61,7 +66,7 @@ final class Stage: Sendable {
         for client in clients.withLock({ Array($0.values) }) { await client.shutdown() }
     }
 
-    func rest() async { await cluster.pause(Self.pace) }
+    func rest(_ times: Int = 1) async { await cluster.pause(Self.pace * times) }
 
     // MARK: Calls, with their samples
 
@@ -100,14 +105,21 @@ final class Stage: Sendable {
     func read<Value: Sendable>(
         _ call: () async throws(CaseClientError) -> Value
     ) async -> Value? {
+        if case .done(let value) = await ask(call) { value } else { nil }
+    }
+
+    /// Makes a call that reads, where a refusal says something too.
+    func ask<Value: Sendable>(
+        _ call: () async throws(CaseClientError) -> Value
+    ) async -> Outcome<Value> {
         let from = journal.now
         do throws(CaseClientError) {
             let value = try await call()
             journal.called(from: from, .done, isWrite: false)
-            return value
+            return .done(value)
         } catch {
-            journal.called(from: from, .failed, isWrite: false)
-            return nil
+            journal.called(from: from, error.refused ? .refused : .failed, isWrite: false)
+            return error.refused ? .refused(error) : .failed(error)
         }
     }
 
