@@ -55,6 +55,8 @@ extension DatabaseFile {
             defer { wanted = false }
             return wanted
         }
+        wantsTurn.store(true, ordering: .relaxed)
+        defer { wantsTurn.store(false, ordering: .relaxed) }
         sqlite3_busy_timeout(db.sqliteConnection, 100)
         let result = try Self.checkpoint(db, SQLITE_CHECKPOINT_TRUNCATE)
         let wasEmptied = result.map { $0 == (0, 0) } ?? false

@@ -27,6 +27,8 @@ final class DatabaseFile: Sendable {
     /// Erased content may still stand in the write-ahead log: the next checkpoint cuts it to nothing. True at
     /// first, since nobody knows what an earlier run left there.
     let wantsEmptyLog = Mutex(true)
+    /// A checkpoint wants the write lock for a moment.
+    let wantsTurn = Atomic(false)
 
     /// Opens the file, or makes it.
     /// - Throws: `.foreignFile`, `.newerFormat`: nothing was touched; input and output errors.
@@ -60,6 +62,8 @@ final class DatabaseFile: Sendable {
         settings.maximumReaderCount = configuration.readersMax
         settings.busyMode = .timeout(configuration.busySecondsMax)
         settings.label = "CaseStore"
+        // `extend` leaves a transaction open, for the next batch.
+        settings.allowsUnsafeTransactions = true
         settings.prepareDatabase { db in
             // First of all, so that a file of somebody else is not even switched to WAL.
             try Self.checkFormat(db, format, path: location.path)
@@ -155,6 +159,55 @@ final class DatabaseFile: Sendable {
                     }
                     guard let value else { throw StoreError.stopped }
                     return value
+                }
+            }
+        } catch {
+            noteFailure(error)
+            throw error
+        }
+    }
+
+    /// Runs `body` in the transaction that is open on the writer, which begins where none is and stays open until
+    /// `commit`. A failure undoes all of it, what earlier calls did too; then `undo` runs, still on the writer.
+    func extend<Value>(
+        undo: () -> Void,
+        _ body: (Database) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        try requireSound()
+        return try onOpenTransaction(undo: undo) { db throws(StoreError) in
+            if !db.isInsideTransaction { try translating { try db.beginTransaction(.immediate) } }
+            return try body(db)
+        }
+    }
+
+    /// Keeps what `extend` did, if anything; a failure undoes all of it, and then `undo` runs.
+    func commit<Value>(
+        undo: () -> Void,
+        _ body: (Database) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        try requireSound()
+        return try onOpenTransaction(undo: undo) { db throws(StoreError) in
+            let value = try body(db)
+            if db.isInsideTransaction { try translating { try db.commit() } }
+            return value
+        }
+    }
+
+    private func onOpenTransaction<Value>(
+        undo: () -> Void,
+        _ body: (Database) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        do {
+            return try translating {
+                try pool.writeWithoutTransaction { db in
+                    do {
+                        return try body(db)
+                    } catch {
+                        undo()
+                        // A full disk may have undone it already.
+                        if db.isInsideTransaction { try db.rollback() }
+                        throw error
+                    }
                 }
             }
         } catch {

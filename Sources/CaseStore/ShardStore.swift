@@ -100,32 +100,49 @@ public final class ShardStore: Sendable {
     /// - Returns: one result an entry, in order. A refusal is a result.
     /// - Throws: `.diskFull`: nothing changed, free space and call again. Anything else: stop the replica.
     public func apply(_ batch: [CommittedEntry]) throws(StoreError) -> [AppliedResult] {
-        guard !batch.isEmpty else { return [] }
-        var before: ShardWriter.Memory?
-        let applied = try file.write {
-            // The rows are as before; what the writer remembers follows them.
-            if let before { writer.writer?.restore(before) }
-        } _: { _ throws(StoreError) -> Applied in
-            guard let writer = writer.writer else { throw .stopped }
-            before = writer.memory
-            writer.memory.hasErased = false
-            let results = try writer.apply(batch)
-            return Applied(
-                results: results,
-                state: writer.memory.state,
-                hasErased: writer.memory.hasErased
-            )
-        }
-        published.withLock { $0 = applied.state }
-        if applied.hasErased { file.wantsEmptyLog.withLock { $0 = true } }
-        return applied.results
+        let results = try extend(batch)
+        try commit()
+        return results
     }
 
-    private struct Applied {
-        var results: [AppliedResult]
-        var state: ShardState
-        var hasErased: Bool
+    /// Applies a batch in a transaction that stays open for more of them until `commit`: pages that several batches
+    /// change are written once. Nobody sees its rows before, nor does `state`; its results hold all the same, for
+    /// after a crash the log leads to them again.
+    ///
+    /// - Parameter batch: as for `apply`, behind what is in the open transaction.
+    /// - Returns: as `apply`.
+    /// - Throws: as `apply`; the whole open transaction is undone, and its batches have to be given again.
+    public func extend(_ batch: [CommittedEntry]) throws(StoreError) -> [AppliedResult] {
+        guard !batch.isEmpty else { return [] }
+        return try file.extend {
+            writer.undo()
+        } _: { _ throws(StoreError) in
+            guard let open = writer.writer else { throw .stopped }
+            if writer.before == nil {
+                writer.before = open.memory
+                open.memory.hasErased = false
+            }
+            return try open.apply(batch)
+        }
     }
+
+    /// Commits what `extend` has applied, if anything.
+    /// - Throws: as `extend`.
+    public func commit() throws(StoreError) {
+        let memory = try file.commit {
+            writer.undo()
+        } _: { _ throws(StoreError) in
+            guard let open = writer.writer else { throw .stopped }
+            return writer.before == nil ? nil : open.memory
+        }
+        guard let memory else { return }
+        writer.before = nil
+        published.withLock { $0 = memory.state }
+        if memory.hasErased { file.wantsEmptyLog.withLock { $0 = true } }
+    }
+
+    /// A checkpoint waits for the writer to leave the file alone for a moment: an open transaction should end.
+    public var isCommitWanted: Bool { file.wantsTurn.load(ordering: .relaxed) }
 
     /// Runs reads on one snapshot of the file. `body` must not wait for anything: an open snapshot keeps the
     /// write-ahead log from being reused, so a read is ended at the configured age.
@@ -151,6 +168,11 @@ public final class ShardStore: Sendable {
 
     /// Closes the file. Reads and writes fail from now on.
     public func close() throws(StoreError) {
+        do {
+            try commit()
+        } catch {
+            // Undone: it is in the replicated log, and whoever opens the file applies it again.
+        }
         try file.onWriter { _ throws(StoreError) in writer.writer = nil }
         try file.close()
     }
@@ -158,7 +180,15 @@ public final class ShardStore: Sendable {
 
 /// Holds the writer, whose statements belong to the writer's connection.
 ///
-/// `@unchecked Sendable`: touched only within `DatabaseFile.write` and `onWriter`, which GRDB runs one at a time.
+/// `@unchecked Sendable`: touched only by the lane that applies, and by `close` after it.
 private final class WriterBox: @unchecked Sendable {
     var writer: ShardWriter?
+    /// What the writer remembered when the open transaction began; nil without one.
+    var before: ShardWriter.Memory?
+
+    /// The rows are as before; what the writer remembers follows them.
+    func undo() {
+        if let before { writer?.restore(before) }
+        before = nil
+    }
 }

@@ -10,6 +10,8 @@ extension RaftCore {
         electionElapsed += 1
         guard isPromotable, electionElapsed >= electionTimeout else { return }
         electionElapsed = 0
+        // Who does not stand must not go on protecting a leader that is silent: others do stand.
+        if isHeldBack { forgetLeader() }
         campaignIfAllowed(settings.preVote ? .preElection : .election)
     }
 

@@ -112,6 +112,7 @@ extension ReplicaDriver {
             return ports.failed(ticket, .overloaded(inFlight: count, limit: limits.readsMax))
         }
         reads.wait(for: index, [ticket])
+        ports.storeAwaited(through: index)
     }
 
     /// A read joins only a round that starts after it came: while one is out, reads gather for the next.
@@ -144,7 +145,10 @@ extension ReplicaDriver {
         #if CASECLUSTER_FAULTS
         if DeliberateFault.readsBeforeApplied.isOn { return ports.readable(own) }
         #endif
-        if !own.isEmpty { reads.wait(for: state.index, own) }
+        if !own.isEmpty {
+            reads.wait(for: state.index, own)
+            if state.index > applied { ports.storeAwaited(through: state.index) }
+        }
         releaseReads()
     }
 

@@ -83,8 +83,12 @@ public protocol ReplicaPorts<Ticket> {
     /// `apply` before.
     func write(_ write: ReplicaWrite)
 
-    /// Applies, and answers the tickets after the transaction; answered by `applied`.
+    /// Applies, and answers the tickets; answered by `applied` when readers of the store see it, which may be
+    /// later.
     func apply(_ entries: [DeliveredEntry<Ticket>])
+
+    /// Somebody waits until the store shows everything up to `index`: nothing should be put off.
+    func storeAwaited(through index: LogIndex)
 
     /// Sends to peers; may lose, delay, repeat. None of them is a snapshot.
     func send(_ messages: [Message])
@@ -111,6 +115,11 @@ public protocol ReplicaPorts<Ticket> {
 
     /// Leadership or the known leader changed.
     func leadershipChanged(_ leadership: Leadership)
+}
+
+extension ReplicaPorts {
+    /// For stores that put nothing off.
+    public func storeAwaited(through index: LogIndex) {}
 }
 
 /// Who leads a group, as one of its replicas knows it.

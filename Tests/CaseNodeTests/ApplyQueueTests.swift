@@ -64,6 +64,49 @@ import Testing
         #expect(send8)
     }
 
+    @Test func aLeadersTransactionEndsWhenItMust() {
+        typealias Queue = ApplyQueue<Int>
+        func opened(_ count: UInt64 = 3, bytes: Int = 10, ticket: Int? = 7) -> Queue {
+            var queue = Queue(isPatient: true)
+            queue.leads = true
+            queue.applied(entries(1...count, bytes: bytes, ticket: ticket))
+            return queue
+        }
+        var queue = opened()
+        #expect(!queue.mustCommit(isCommitWanted: false))
+        #expect(queue.mustCommit(isCommitWanted: true))
+        queue.applyPromptly(through: .zero)
+        #expect(!queue.mustCommit(isCommitWanted: false))
+        queue.applyPromptly(through: LogIndex(1))
+        #expect(queue.mustCommit(isCommitWanted: false), "somebody reads")
+        var old = opened()
+        for _ in 0..<Queue.patientTicksMax { old.tick() }
+        #expect(old.ticks == Queue.patientTicksMax && old.mustCommit(isCommitWanted: false))
+        let send = old.mustSchedule()
+        #expect(send)
+        #expect(opened(UInt64(Queue.patientEntriesMax)).mustCommit(isCommitWanted: false))
+        #expect(opened(1, bytes: Queue.patientBytesMax).mustCommit(isCommitWanted: false))
+        #expect(opened(1, bytes: 0).mustCommit(isCommitWanted: false), "a leader's first entry")
+        var follower = opened()
+        follower.leads = false
+        #expect(follower.mustCommit(isCommitWanted: false))
+        let open = follower.takeOpen()
+        #expect(open.tickets == 3 && open.entries.allSatisfy { $0.ticket == nil })
+        #expect(!follower.mustCommit(isCommitWanted: true), "nothing is open")
+    }
+
+    @Test func whatWasUndoneComesAgainAndCountsOnce() {
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.leads = true
+        queue.applied(entries(1...2, ticket: 7))
+        queue.putBack(entries(3...3, ticket: 8))
+        let again = queue.takeAll()
+        #expect(again.map(\.entry.index.rawValue) == [1, 2, 3])
+        #expect(again.map(\.ticket) == [nil, nil, 8])
+        queue.applied(again)
+        #expect(queue.takeOpen().tickets == 3)
+    }
+
     @Test func whoIsWaitedForAppliesAtOnce() {
         // A read that names an index, before it is committed and after.
         var asked = ApplyQueue<Int>(isPatient: true)

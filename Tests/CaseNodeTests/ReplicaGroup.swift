@@ -287,7 +287,12 @@ final class ReplicaGroup {
                 leader.host.propose(command) { continuation.resume(returning: $0) }
             }
             switch outcome {
-            case .success: return leader.host.machine.applied.index
+            case .success:
+                // Its row may still be in the leader's open transaction; a read ends that.
+                let failure = await withCheckedContinuation { continuation in
+                    leader.host.read { continuation.resume(returning: $0) }
+                }
+                if failure == nil { return leader.host.machine.applied.index }
             case .failure(.notLeader), .failure(.outcomeUnknown), .failure(.diskFull): continue
             case .failure(let failure): throw failure
             }
@@ -319,7 +324,8 @@ final class ReplicaGroup {
             #expect(try ids.flatMap { try node($0).failed } == [])
             return
         }
-        Issue.record("the replicas never stood at one index")
+        let stands = try ids.map { try node($0).host.machine.applied }
+        Issue.record("the replicas never stood at one index: \(stands)")
     }
 
     func change(_ change: ConfigurationChange) async throws -> Configuration {

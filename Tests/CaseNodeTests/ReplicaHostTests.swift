@@ -15,11 +15,15 @@ private final class EchoMachine: StateMachine {
     enum Fault {
         case none
         case diskFull
+        case diskFullAtCommit
         case broken
     }
 
     private struct State {
         var applied = SnapshotID.zero
+        /// With what the open transaction holds.
+        var reached = SnapshotID.zero
+        var commits = 0
         var time = Timestamp.zero
         var fault = Fault.none
         var checkpoints = 0
@@ -29,6 +33,8 @@ private final class EchoMachine: StateMachine {
 
     var applied: SnapshotID { state.withLock { $0.applied } }
     var time: Timestamp { state.withLock { $0.time } }
+    var commits: Int { state.withLock { $0.commits } }
+    var isCommitWanted: Bool { false }
     var checkpoints: Int { state.withLock { $0.checkpoints } }
 
     func set(_ fault: Fault) { state.withLock { $0.fault = fault } }
@@ -45,18 +51,31 @@ private final class EchoMachine: StateMachine {
     func apply(_ entries: [MachineEntry]) throws -> [LogIndex?] {
         try state.withLock { state in
             switch state.fault {
-            case .none: break
-            case .diskFull: throw StoreError.diskFull
+            case .none, .diskFullAtCommit: break
+            case .diskFull:
+                state.reached = state.applied
+                throw StoreError.diskFull
             case .broken: throw StoreError.corrupt(detail: "as told")
             }
             return try entries.map(\.entry).map { entry in
-                precondition(entry.index == state.applied.index.next, "entries leave a gap")
-                state.applied = SnapshotID(index: entry.index, term: entry.term)
+                precondition(entry.index == state.reached.index.next, "entries leave a gap")
+                state.reached = SnapshotID(index: entry.index, term: entry.term)
                 guard !entry.payload.isEmpty else { return nil }
                 var reader = ByteReader(entry.payload)
                 state.time = max(state.time, Timestamp(rawValue: try reader.signed()))
                 return entry.index
             }
+        }
+    }
+
+    func commit() throws {
+        try state.withLock { state in
+            if case .diskFullAtCommit = state.fault {
+                state.reached = state.applied
+                throw StoreError.diskFull
+            }
+            state.applied = state.reached
+            state.commits += 1
         }
     }
 
@@ -84,7 +103,12 @@ private final class EchoMachine: StateMachine {
         /// How often the host said that the node must end.
         var failures: Int { failed.count }
 
-        init(_ path: String, checkpointEntries: Int = 1_000_000) throws {
+        /// The system group's store puts nothing off, a shard's does.
+        init(
+            _ path: String,
+            group: GroupID = .system,
+            checkpointEntries: Int = 1_000_000
+        ) throws {
             let (log, _) = try ReplicationLog.open(
                 directory: path + "/log",
                 fileSystem: POSIXFileSystem(),
@@ -92,7 +116,7 @@ private final class EchoMachine: StateMachine {
                 identity: LogIdentity(cluster: Array(1...16), node: NodeID(1))
             )
             self.log = LogWriter(log: log, onFailure: { _ in }, onFull: { _ in })
-            var settings = RaftConfiguration(id: NodeID(1), group: .system, seed: 1)
+            var settings = RaftConfiguration(id: NodeID(1), group: group, seed: 1)
             settings.asyncStorageWrites = false
             let failed = failed
             host = try Host(
@@ -206,6 +230,56 @@ private final class EchoMachine: StateMachine {
         while case .failure(.diskFull) = await rig.propose() {}
         // Answers come in the log's order.
         #expect(first.withLock { $0 } == .success(LogIndex(3)))
+        #expect(rig.failures == 0)
+        rig.close()
+    }
+
+    /// Answers don't wait for the transaction's end; a read ends it.
+    @Test func aLeadersTransactionStaysOpenUntilSomebodyReads() async throws {
+        let rig = try Rig(temporary.path, group: GroupID(shard: ShardID(0)))
+        rig.host.start()
+        #expect(await rig.read() == nil)
+        let before = rig.machine.commits
+        for index in UInt64(2)...5 {
+            #expect(await rig.propose() == .success(LogIndex(index)))
+        }
+        #expect(rig.machine.commits == before && rig.machine.applied.index == LogIndex(1))
+        #expect(await rig.read() == nil)
+        #expect(rig.machine.commits == before + 1 && rig.machine.applied.index == LogIndex(5))
+        // Without a reader it ends in time.
+        #expect(await rig.propose() == .success(LogIndex(6)))
+        while rig.machine.applied.index < LogIndex(6) {
+            rig.host.tick()
+            await withCheckedContinuation { continuation in
+                rig.host.status { _ in continuation.resume() }
+            }
+        }
+        rig.close()
+    }
+
+    /// Goal: a commit that finds no room undoes what was answered; it is applied again, and answered once.
+    @Test func whatWasAnsweredIsAppliedAgainWhenThereIsRoom() async throws {
+        let rig = try Rig(temporary.path, group: GroupID(shard: ShardID(0)))
+        rig.host.start()
+        #expect(await rig.read() == nil)
+        rig.machine.set(.diskFullAtCommit)
+        let answers = Mutex(0)
+        for _ in 0..<3 {
+            await withCheckedContinuation { continuation in
+                rig.host.propose([1]) { outcome in
+                    if case .success = outcome { answers.withLock { $0 += 1 } }
+                    continuation.resume()
+                }
+            }
+        }
+        #expect(answers.withLock { $0 } == 3 && rig.machine.applied.index == LogIndex(1))
+        async let read = rig.read()
+        while rig.machine.applied.index == LogIndex(1), await rig.propose() != .failure(.diskFull) {
+        }
+        rig.machine.set(.none)
+        #expect(await read == nil)
+        #expect(rig.machine.applied.index >= LogIndex(4) && answers.withLock { $0 } == 3)
+        while case .failure(.diskFull) = await rig.propose() {}
         #expect(rig.failures == 0)
         rig.close()
     }

@@ -38,6 +38,7 @@ import Testing
 
     private func apply(_ entries: [Entry], to machine: ShardMachine) throws {
         _ = try machine.apply(entries.map { MachineEntry(entry: $0) })
+        try machine.commit()
     }
 
     /// Opens what is there as a node does when it starts, and closes it again.

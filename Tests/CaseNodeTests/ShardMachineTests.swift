@@ -16,6 +16,7 @@ import Testing
     private final class Listener: ShardListener {
         let due = Mutex<[Timestamp]>([])
 
+        var isWatching: Bool { false }
         func shardChanged(_ shard: ShardID) {}
 
         func dueTimeSet(_ shard: ShardID, _ due: Timestamp) {
@@ -71,6 +72,7 @@ import Testing
             payload: stamped.encodedBytes
         )
         let answer = try #require(try machine.apply([MachineEntry(entry: entry)]).first ?? nil)
+        try machine.commit()
         guard case .accepted(let receipt) = answer else {
             throw Unexpected(answer: answer)
         }

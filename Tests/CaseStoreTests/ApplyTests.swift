@@ -106,6 +106,45 @@ import Testing
         #expect(try fixture.store.replicaChecksum() == before)
     }
 
+    /// Goal: a transaction that several batches share is seen as a whole or not at all, and leaves the same rows.
+    @Test func anOpenTransactionIsSeenWhenItIsCommitted() throws {
+        let fixture = try ShardFixture()
+        let made = try fixture.succeed(People.kim, newCase())
+        for number in 0..<4 {
+            fixture.log.add(
+                command(People.boss, .note("\(number)"), on: made.id),
+                key: "n\(number)"
+            )
+        }
+        let entries = Array(fixture.log.entries.suffix(4))
+        let before = fixture.store.state
+        #expect(try fixture.store.extend(Array(entries.prefix(2))).count == 2)
+        #expect(try fixture.store.extend([entries[2]]).count == 1)
+        #expect(fixture.store.state == before)
+        #expect(try fixture.record(made.id).version == 1)
+        // One that does not follow on undoes all of it.
+        let gap = CommittedEntry(index: LogIndex(99), term: Term(1), payload: entries[3].payload)
+        #expect(throws: StoreError.self) { try fixture.store.extend([gap]) }
+        #expect(try fixture.record(made.id).version == 1)
+    }
+
+    @Test func closingKeepsWhatIsOpen() throws {
+        let fixture = try ShardFixture()
+        let made = try fixture.succeed(People.kim, newCase())
+        fixture.log.add(command(People.boss, .note("x"), on: made.id), key: "x")
+        let last = try #require(fixture.log.entries.last)
+        _ = try fixture.store.extend([last])
+        try fixture.store.commit()
+        try fixture.store.commit()
+        #expect(fixture.store.appliedIndex == last.index)
+        fixture.log.add(command(People.boss, .note("y"), on: made.id), key: "y")
+        let open = try #require(fixture.log.entries.last)
+        _ = try fixture.store.extend([open])
+        #expect(fixture.store.appliedIndex == last.index)
+        try fixture.store.close()
+        #expect(try fixture.store.reopened().appliedIndex == open.index)
+    }
+
     @Test func aFullDiskIsAnErrorAndTheStateStays() throws {
         let fixture = try ShardFixture(pagesMax: 60)
         let made = try fixture.succeed(People.kim, newCase())

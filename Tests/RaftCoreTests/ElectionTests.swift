@@ -63,6 +63,24 @@ struct ElectionTests {
         #expect(replica.core.role == .preCandidate)
     }
 
+    /// However its timeouts fall: one that is as short as the protection must not renew it for ever.
+    @Test(arguments: UInt64(1)...20)
+    func whoIsHeldBackProtectsNoSilentLeader(seed: UInt64) throws {
+        var replica = try DrivenReplica {
+            $0.checkQuorum = true
+            $0.preVote = true
+            $0.seed = seed
+        }
+        replica.run(.holdBack(true))
+        replica.receive(.heartbeat, from: 2, term: 1)
+        replica.settle()
+        for _ in 0..<20 { replica.run(.tick) }
+        _ = replica.takeSent(.preVoteResponse)
+        replica.receive(.preVote, from: 3, term: 2)
+        replica.settle()
+        #expect(replica.takeSent(.preVoteResponse).map(\.reject) == [false], "SIM_SEED=\(seed)")
+    }
+
     @Test func theOnlyVoterStandsThoughHeldBack() throws {
         var replica = try DrivenReplica(voters: [1])
         replica.run(.holdBack(true))

@@ -98,6 +98,11 @@ extension NodeHealth.Running {
                     + ": this node vouches for nobody's rights"
             )
         }
+        if !context.clock.mayLead {
+            objections.append(
+                "its clock was not compared with the others' yet: it can lead nothing"
+            )
+        }
         let silent = context.shards.compactMap { route -> (ShardID, Int64?)? in
             guard let replica = route.local else { return nil }
             let silence = replica.silentMilliseconds

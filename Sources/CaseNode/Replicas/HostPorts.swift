@@ -96,8 +96,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         if mustSchedule { scheduleApply() }
     }
 
-    /// Somebody waits for everything up to `index`, whether it is committed yet or not.
-    func applyPromptly(through index: LogIndex) {
+    func storeAwaited(through index: LogIndex) {
         let mustSchedule = queue.withLock { queue in
             queue.applyPromptly(through: index)
             return queue.mustSchedule()
@@ -107,14 +106,15 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     /// One tick has passed.
     func tick() {
+        let isCommitWanted = machine.isCommitWanted
         let mustSchedule = queue.withLock { queue in
             queue.tick()
-            return queue.mustSchedule()
+            return queue.mustSchedule(isCommitWanted: isCommitWanted)
         }
         if mustSchedule { scheduleApply() }
     }
 
-    /// For how long, in ticks, the oldest entry that is not applied has waited; 0 without one.
+    /// For how long, in ticks, the oldest entry that readers can't see has waited; 0 without one.
     var ticksBehind: Int { queue.withLock { $0.ticks } }
 
     private func scheduleApply() {
@@ -123,30 +123,55 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         answerUnknown(queue.withLock { $0.takeAll() })
     }
 
-    /// On the store's lane: everything that gathered, in one transaction.
+    /// On the store's lane: everything that gathered, into the open transaction, and that to its end where somebody
+    /// waits.
     private func applyGathered() {
         let (batch, isFailed) = queue.withLock { ($0.takeAll(), $0.isFailed) }
         guard !isFailed else { return answerUnknown(batch) }
-        guard let last = batch.last else { return }
-        let began = NodeMeters.now()
         do {
-            let answers = try machine.apply(
-                batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
-            )
-            precondition(answers.count == batch.count, "one answer for each entry")
-            meters.apply.observe(nanoseconds: NodeMeters.now() - began)
-            meters.applied.add(UInt64(batch.count))
-            for (item, answer) in zip(batch, answers) { Self.answer(item, answer) }
-            setFull(false)
-            let bytes = batch.reduce(0) { $0 + $1.entry.payload.count }
-            let tickets = batch.count { $0.ticket != nil }
-            host?.applied(through: last.entry.index, tickets: tickets, bytes: bytes)
+            try carryOut(batch)
         } catch StoreError.diskFull {
-            waitForRoom(batch)
+            return waitForRoom(batch)
         } catch {
             fail(error)
-            answerUnknown(batch)
+            return answerUnknown(batch)
         }
+        do {
+            try commitIfDue()
+        } catch StoreError.diskFull {
+            waitForRoom([])
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func carryOut(_ batch: [DeliveredEntry<Ticket>]) throws {
+        guard !batch.isEmpty else { return }
+        let began = NodeMeters.now()
+        let answers = try machine.apply(
+            batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
+        )
+        precondition(answers.count == batch.count, "one answer for each entry")
+        meters.apply.observe(nanoseconds: NodeMeters.now() - began)
+        meters.applied.add(UInt64(batch.count))
+        // Before anybody is answered: who then asks for it finds it among what is to be committed.
+        queue.withLock { $0.applied(batch) }
+        for (item, answer) in zip(batch, answers) { Self.answer(item, answer) }
+    }
+
+    private func commitIfDue() throws {
+        let isCommitWanted = machine.isCommitWanted
+        guard queue.withLock({ $0.mustCommit(isCommitWanted: isCommitWanted) }) else { return }
+        try machine.commit()
+        setFull(false)
+        reportOpen()
+    }
+
+    /// What the open transaction held is seen by readers.
+    private func reportOpen() {
+        let open = queue.withLock { $0.takeOpen() }
+        guard let last = open.entries.last else { return }
+        host?.applied(through: last.entry.index, tickets: open.tickets, bytes: open.bytes)
     }
 
     private static func answer(_ item: DeliveredEntry<Ticket>, _ answer: Machine.Answer?) {
@@ -159,7 +184,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         }
     }
 
-    /// The transaction was rolled back: the same entries again, in a while.
+    /// The open transaction was undone: the same entries again, in a while.
     private func waitForRoom(_ batch: [DeliveredEntry<Ticket>]) {
         queue.withLock { queue in
             queue.putBack(batch)
@@ -195,10 +220,10 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     private func install(_ snapshot: Snapshot) -> Bool {
         // What a full disk held up is in the snapshot.
         setFull(false)
-        let waiting = queue.withLock { $0.takeAll() }
+        let (open, waiting) = queue.withLock { ($0.takeOpen(), $0.takeAll()) }
         answerUnknown(waiting)
-        if let last = waiting.last {
-            let tickets = waiting.count { $0.ticket != nil }
+        if let last = waiting.last ?? open.entries.last {
+            let tickets = open.tickets + waiting.count { $0.ticket != nil }
             host?.applied(through: last.entry.index, tickets: tickets, bytes: 0)
         }
         guard !queue.withLock({ $0.isFailed }) else { return false }

@@ -37,7 +37,6 @@ extension ReplicaHost {
         case .request(let request): take(request, &state)
         case .whenApplied(let index, let reply):
             state.driver.waitUntilApplied(index, ticket: .read(reply))
-            ports.applyPromptly(through: index)
         case .persisted(let receipt): state.driver.persisted(receipt)
         case .applied(let index, let tickets, let bytes):
             let before = state.driver.appliedIndex

@@ -261,12 +261,12 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     }
 
     /// For how long, in milliseconds, nothing was heard of the group's leader: the age of what a read of this
-    /// store alone may miss. Zero on a leader that may serve reads; nil where none was ever heard of.
+    /// store alone may miss. On a leader only what its store has put off; nil where none was ever heard of.
     var silentMilliseconds: Int64? {
-        if leadership.isReady { return 0 }
+        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
+        if leadership.isReady { return behind }
         let heard = heardAt.withLock { $0 }
         guard heard != .min else { return nil }
-        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
         return max(behind, SystemClock.monotonicMilliseconds() - heard)
     }
 }

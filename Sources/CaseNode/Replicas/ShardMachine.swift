@@ -6,12 +6,19 @@ import Synchronization
 
 /// A shard's state machine: its SQLite file.
 final class ShardMachine: StateMachine, MachineFile {
+    private struct News {
+        var hasChanges = false
+        var due: Timestamp?
+    }
+
     let shard: ShardID
     private let current: Mutex<ShardStore>
     /// Held while the file is replaced.
     private let replacing = Mutex(())
     private let listener: Mutex<(any ShardListener)?> = Mutex(nil)
     private let isClosed = Atomic(false)
+    /// What the listener hears of when the open transaction is committed.
+    private let news = Mutex(News())
     private let onDamage: @Sendable (StoreError) -> Void
 
     /// - Parameters:
@@ -82,12 +89,16 @@ final class ShardMachine: StateMachine, MachineFile {
                 configuration: item.configuration?.encodedBytes
             )
         }
-        let results = try store.apply(batch)
-        let listener = listener.withLock { $0 }
+        let results: [AppliedResult]
+        do {
+            results = try store.extend(batch)
+        } catch {
+            news.withLock { $0 = News() }
+            throw error
+        }
         var answers: [ShardResult?] = []
         answers.reserveCapacity(results.count)
-        var hasChanges = false
-        var due: Timestamp?
+        var (hasChanges, due) = news.withLock { ($0.hasChanges, $0.due) }
         for result in results {
             hasChanges = hasChanges || !result.changes.isEmpty
             if let at = result.dueAt { due = min(due ?? at, at) }
@@ -97,9 +108,23 @@ final class ShardMachine: StateMachine, MachineFile {
                 answers.append(nil)
             }
         }
-        if hasChanges { listener?.shardChanged(shard) }
-        if let due { listener?.dueTimeSet(shard, due) }
+        news.withLock { $0 = News(hasChanges: hasChanges, due: due) }
         return answers
+    }
+
+    func commit() throws {
+        let news = news.withLock { news in
+            defer { news = News() }
+            return news
+        }
+        try store.commit()
+        let listener = listener.withLock { $0 }
+        if news.hasChanges { listener?.shardChanged(shard) }
+        if let due = news.due { listener?.dueTimeSet(shard, due) }
+    }
+
+    var isCommitWanted: Bool {
+        store.isCommitWanted || listener.withLock { $0 }?.isWatching == true
     }
 
     func checkpoint() throws -> LogIndex? {
@@ -156,6 +181,8 @@ extension ShardMachine {
 
 /// Hears of a shard's changes on its store's lane; must not block.
 protocol ShardListener: Sendable {
+    /// Somebody watches the feeds, and wants to hear of everything at once.
+    var isWatching: Bool { get }
     /// The feed grew.
     func shardChanged(_ shard: ShardID)
     /// A due time was set: the coordinator may have to wake earlier.

@@ -24,10 +24,17 @@ protocol StateMachine: Sendable {
     /// The command with its stamp, as the log carries it. On the replica's event loop.
     func encode(_ command: Command, at: Timestamp) -> [UInt8]
 
-    /// Applies in one transaction, the applied index and the membership in it, and answers for each entry; nil
-    /// for a leader's empty one and for a change of the membership.
-    /// An error stops the node: nothing after it may be applied.
+    /// Applies, the applied index and the membership with it, and answers for each entry; nil for a leader's empty
+    /// one and for a change of the membership. Readers may not see it before `commit`: until then a failure of
+    /// either undoes everything since the last one.
+    /// An error other than a full disk stops the node: nothing after it may be applied.
     func apply(_ entries: [MachineEntry]) throws -> [Answer?]
+
+    /// Lets readers see everything that was applied, all of it or nothing.
+    func commit() throws
+
+    /// Whether somebody waits for every change, so that nothing should be put off.
+    var isCommitWanted: Bool { get }
 
     /// Makes what was applied durable in the store itself. On the checkpoint thread, beside `apply`.
     /// - Returns: the index that is durable now, or nil if the checkpoint could not finish.

@@ -38,7 +38,7 @@ protocol GroupAsking: Sendable {
 struct RemoteAnswer: Sendable, Equatable {
     /// In its canonical form.
     let bytes: [UInt8]
-    /// The leader's applied index behind it.
+    /// The leader's applied index behind it, where its store puts nothing off.
     let applied: LogIndex
 }
 

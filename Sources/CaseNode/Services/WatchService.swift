@@ -43,6 +43,8 @@ final class WatchService: ShardListener {
         for stream in streams.withLock({ Array($0.values) }) { stream.shardChanged(shard) }
     }
 
+    var isWatching: Bool { count > 0 }
+
     func dueTimeSet(_ shard: ShardID, _ due: Timestamp) { onDue(shard, due) }
 
     /// Streams that are open.

@@ -33,24 +33,24 @@ final class SimulatedClockExchange {
         lastMedian.map { $0.time + TimeSpan(milliseconds: monotonic - $0.monotonic) }
     }
 
-    private var voters: [NodeID] {
-        process.system?.status.configuration.voters.incoming.voters ?? []
+    /// The system group's, and where that says nothing those of the groups that this node votes in.
+    private var voters: [[NodeID]] {
+        let groups = process.replicas.map(\.status.configuration.voters.incoming.voters)
+        return groups.enumerated().filter { $0 == 0 || $1.contains(process.node.id) }.map(\.element)
     }
 
     /// Each round is judged when its last answer is there, or can't come any more.
     private func look() {
-        for peer in voters where peer != process.node.id { ask(peer) }
+        for peer in Set(voters.joined()).sorted() where peer != process.node.id { ask(peer) }
         if mayLead { process.plan(after: Self.lookTime / 2) { [self] in obey() } }
     }
 
     private func obey() {
         let wall = process.node.clock.wall(at: process.world.now)
-        let verdict = judge.verdict(
-            own: process.node.id,
-            voters: voters,
-            wall: wall,
-            monotonic: monotonic
-        )
+        let verdicts = voters.lazy.map { [self] in
+            judge.verdict(own: process.node.id, voters: $0, wall: wall, monotonic: monotonic)
+        }
+        let verdict = verdicts.first { $0 != .unknown } ?? .unknown
         switch verdict {
         case .sound(let median), .off(let median):
             (lastMedian, mayLead) = ((wall + median, monotonic), true)

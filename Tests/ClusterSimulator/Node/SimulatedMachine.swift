@@ -22,8 +22,10 @@ protocol SimulatedMachine: AnyObject {
     /// The membership kept with the applied index; empty before the first change.
     var membership: [UInt8] { get }
     func encode(_ command: Command, at: Timestamp) -> [UInt8]
-    /// Applies in one transaction, and answers for each entry; nil for a leader's empty one.
+    /// Applies in a transaction that stays open until `commit`, and answers for each entry; nil for a leader's empty
+    /// one.
     func apply(_ entries: [MachineEntry]) throws(StoreError) -> [Answer?]
+    func commit() throws(StoreError)
     func checkpoint() throws(StoreError) -> LogIndex?
     func checksum() throws(StoreError) -> SHA256Digest
     func copy(to place: StoreLocation) throws(StoreError) -> SnapshotInfo
@@ -61,7 +63,7 @@ final class SimulatedShardMachine: SimulatedMachine {
                 configuration: $0.configuration?.encodedBytes
             )
         }
-        let results = try store.apply(batch)
+        let results = try store.extend(batch)
         var answers: [ShardResult?] = []
         for (result, item) in zip(results, entries) {
             onResult?(result, item.entry)
@@ -73,6 +75,8 @@ final class SimulatedShardMachine: SimulatedMachine {
         }
         return answers
     }
+
+    func commit() throws(StoreError) { try store.commit() }
 
     func checkpoint() throws(StoreError) -> LogIndex? {
         let outcome = try store.checkpoint()
@@ -167,6 +171,9 @@ final class SimulatedSystemMachine: SimulatedMachine {
             throw .undecodableCommand(index: entry.index, fault: error)
         }
     }
+
+    /// Each batch is a transaction.
+    func commit() {}
 
     func checkpoint() throws(StoreError) -> LogIndex? {
         let outcome = try store.checkpoint()

@@ -8,6 +8,8 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     typealias Replica = SimulatedReplica<Machine>
     typealias Ticket = Replica.Ticket
 
+    /// How long a leader's transaction may stay open, in microseconds.
+    private static var openTime: Int64 { 100_000 }
     /// Between two tries on a full disk, in microseconds.
     private static var retryTime: Int64 { 500_000 }
 
@@ -18,6 +20,12 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     private unowned let process: NodeProcess
     private var queue: [DeliveredEntry<Ticket>] = []
     private var isScheduled = false
+    /// In the store's open transaction, and answered.
+    private var open: [DeliveredEntry<Ticket>] = []
+    private var openTickets = 0
+    private var isCommitPlanned = false
+    /// Everything up to here is waited for.
+    private var awaited = LogIndex.zero
     /// The store has no room: what is committed waits to be applied.
     private(set) var isStoreFull = false
 
@@ -56,6 +64,8 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
     private func planInstall(_ id: SnapshotID, _ receipt: StorageReceipt) {
         process.plan(after: process.applyTime()) { [self] in
             guard queue.isEmpty else { return planInstall(id, receipt) }
+            commit()
+            guard open.isEmpty else { return planInstall(id, receipt) }
             world.mayCutPowerDuringInstall(process.node)
             onFiles { () throws(StoreError) in
                 try snapshots.install(id, machine)
@@ -91,7 +101,22 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
         }
     }
 
-    /// Everything that gathered, in one transaction; but a transaction ends where rows are compared.
+    func storeAwaited(through index: LogIndex) {
+        awaited = max(awaited, index)
+        guard let first = open.first, first.entry.index <= awaited else { return }
+        planCommit(after: process.applyTime())
+    }
+
+    private func planCommit(after time: Int64) {
+        guard !isCommitPlanned || time < Self.openTime else { return }
+        isCommitPlanned = true
+        process.plan(after: time) { [self] in
+            isCommitPlanned = false
+            commit()
+        }
+    }
+
+    /// Everything that gathered, into the open transaction; but that ends where rows are compared.
     private func applyGathered() {
         guard let first = queue.first else { return }
         let every = world.options.checksumEntries
@@ -102,21 +127,59 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
             let answers = try machine.apply(
                 batch.map { MachineEntry(entry: $0.entry, configuration: $0.configuration) }
             )
-            isStoreFull = false
             queue.removeFirst(batch.count)
-            for (item, answer) in zip(batch, answers) { reply(to: item, answer) }
+            if !open.isEmpty { world.coverage[.openTransactionGrew] += 1 }
+            for (item, answer) in zip(batch, answers) {
+                var applied = item
+                applied.ticket = nil
+                open.append(applied)
+                if item.ticket != nil { openTickets += 1 }
+                reply(to: item, answer)
+            }
+        } catch {
+            return undone(error)
+        }
+        if mustCommit || last.rawValue.isMultiple(of: every) {
+            commit()
+        } else {
+            planCommit(after: Self.openTime)
+        }
+        planApply(after: process.applyTime())
+    }
+
+    /// A follower has let its entries gather already, and some are waited for.
+    private var mustCommit: Bool {
+        guard let first = open.first, group != .system, replica?.leads == true else { return true }
+        return first.entry.index <= awaited
+            || open.contains { $0.entry.payload.isEmpty || $0.configuration != nil }
+    }
+
+    private func commit() {
+        guard let last = open.last?.entry.index else { return }
+        do throws(StoreError) {
+            try machine.commit()
+            isStoreFull = false
+            open = []
             world.checks.applied(process.node.id, group, through: last)
-            if last.rawValue.isMultiple(of: every) {
+            if last.rawValue.isMultiple(of: world.options.checksumEntries) {
                 world.checks.rows(process.node.id, group, last, try machine.checksum())
             }
-            replica?.applied(through: last, tickets: batch.count { $0.ticket != nil })
-            planApply(after: process.applyTime())
+            let tickets = openTickets
+            openTickets = 0
+            replica?.applied(through: last, tickets: tickets)
         } catch {
-            guard error == .diskFull else { return process.failed(error) }
-            world.coverage[.diskFull] += 1
-            isStoreFull = true
-            planApply(after: Self.retryTime)
+            undone(error)
         }
+    }
+
+    /// The open transaction: all of it again, when there is room.
+    private func undone(_ error: StoreError) {
+        guard error == .diskFull else { return process.failed(error) }
+        world.coverage[.diskFull] += 1
+        isStoreFull = true
+        queue = open + queue
+        open = []
+        planApply(after: Self.retryTime)
     }
 
     private func reply(to item: DeliveredEntry<Ticket>, _ answer: Machine.Answer?) {

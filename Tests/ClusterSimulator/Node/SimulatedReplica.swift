@@ -118,6 +118,7 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     }
 
     var status: RaftStatus { driver.status }
+    var leads: Bool { driver.leads }
     var appliedIndex: LogIndex { machine.applied.index }
     func checksum() throws(StoreError) -> SHA256Digest { try machine.checksum() }
 

@@ -44,6 +44,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     case lostNodeReplaced = "lost node replaced by a new one"
     case leadershipTransferred = "leadership handed over"
     case wrongClockGaveUp = "leader with a wrong clock gave up"
+    case openTransactionGrew = "batch joined an open transaction"
     case fullDiskGaveWay = "leader with a full disk gave way"
     case proposalRefused = "proposal refused for overload"
     case outcomeUnknown = "proposal with unknown outcome"
