@@ -79,6 +79,11 @@ import Testing
         #expect(!queue.mustCommit(isCommitWanted: false))
         queue.applyPromptly(through: LogIndex(1))
         #expect(queue.mustCommit(isCommitWanted: false), "somebody reads")
+        var watched = Queue(isPatient: true)
+        watched.add(entries(1...1))
+        let first = watched.mustSchedule()
+        let second = watched.mustSchedule(isCommitWanted: true)
+        #expect(!first && second, "somebody watches a follower")
         var old = opened()
         for _ in 0..<Queue.patientTicksMax { old.tick() }
         #expect(old.ticks == Queue.patientTicksMax && old.mustCommit(isCommitWanted: false))

@@ -10,12 +10,13 @@ import ReplicaDriver
 ///
 /// A pure value; whoever holds it calls `mustSchedule` after each change.
 struct ApplyQueue<Ticket: Sendable> {
-    /// Entries that are let gather. At 64 a transaction's own cost is below a tenth of what it does.
-    static var patientEntriesMax: Int { 64 }
+    /// Entries that are let gather: a transaction of so many still ends within a few milliseconds.
+    static var patientEntriesMax: Int { 256 }
     /// Bytes of payload that are let gather.
     static var patientBytesMax: Int { 256 << 10 }
-    /// For how long they are let gather, in ticks: 100 ms, by which a stale read is later.
-    static var patientTicksMax: Int { 4 }
+    /// For how long they are let gather, in ticks: 250 ms, by which a stale read is later. Whoever watches waits a
+    /// tick at most.
+    static var patientTicksMax: Int { 10 }
 
     /// What the open transaction holds.
     struct Open {
@@ -68,13 +69,13 @@ struct ApplyQueue<Ticket: Sendable> {
     /// Whether somebody has to be sent for what is there; then they count as sent for.
     mutating func mustSchedule(isCommitWanted: Bool = false) -> Bool {
         guard !isScheduled else { return false }
-        isScheduled = mustApply || mustCommit(isCommitWanted: isCommitWanted)
+        isScheduled = mustApply(isCommitWanted) || mustCommit(isCommitWanted: isCommitWanted)
         return isScheduled
     }
 
-    private var mustApply: Bool {
+    private func mustApply(_ isCommitWanted: Bool) -> Bool {
         guard let first = entries.first, let last = entries.last else { return false }
-        return !isPatient || leads || first.entry.index <= awaited
+        return !isPatient || leads || isCommitWanted || first.entry.index <= awaited
             || ticksWaiting >= Self.patientTicksMax
             || entries.count >= Self.patientEntriesMax
             || bytes >= Self.patientBytesMax
