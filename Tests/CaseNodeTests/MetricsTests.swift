@@ -40,7 +40,11 @@ import Testing
             exported.formUnion(page.samples.map(\.family))
         }
         #expect(exported == Set(MetricFamily.all.map(\.name)))
-        let pages = try await rig.nodes.asyncMap { try await Self.page(of: $0.node) }
+        // Counts show what is committed; a leader's transaction may stay open for a moment.
+        var pages = try await rig.nodes.asyncMap { try await Self.page(of: $0.node) }
+        while pages.reduce(0, { $0 + $1.sum("casecluster_cases") }) < 12 {
+            pages = try await rig.nodes.asyncMap { try await Self.page(of: $0.node) }
+        }
         #expect(pages.reduce(0) { $0 + $1.sum("casecluster_cases") } == 12)
         #expect(pages.reduce(0) { $0 + $1.sum("casecluster_group_is_leader") } == 3)
         #expect(pages.allSatisfy { $0.sum("casecluster_node_ready") == 1 })
