@@ -92,6 +92,12 @@ import Testing
         #expect(opened(UInt64(Queue.patientEntriesMax)).mustCommit(isCommitWanted: false))
         #expect(opened(1, bytes: Queue.patientBytesMax).mustCommit(isCommitWanted: false))
         #expect(opened(1, bytes: 0).mustCommit(isCommitWanted: false), "a leader's first entry")
+        var narrow = Queue(isPatient: true, inFlightMax: 8)
+        narrow.leads = true
+        narrow.applied(entries(1...1, ticket: 7))
+        #expect(!narrow.mustCommit(isCommitWanted: false))
+        narrow.applied(entries(2...2, ticket: 7))
+        #expect(narrow.mustCommit(isCommitWanted: false), "they count as in flight")
         var follower = opened()
         follower.leads = false
         #expect(follower.mustCommit(isCommitWanted: false))

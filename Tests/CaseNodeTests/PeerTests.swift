@@ -184,9 +184,11 @@ import Testing
             )
             let call = client.stream(PeerService.path("Link"))
             let frame = PBPeerFrame.with { $0.hello = handshake.hello(to: NodeID(to)) }
-            try await call.writer.send(try MessageCoding.encode(frame))
+            let bytes = try MessageCoding.encode(frame)
             var found: RPCStatusCode?
             do {
+                // A handshake that has failed already is found here.
+                try await call.writer.send(bytes)
                 for try await _ in call.messages { break }
             } catch {
                 found = error.code

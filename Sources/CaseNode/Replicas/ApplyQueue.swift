@@ -47,7 +47,14 @@ struct ApplyQueue<Ticket: Sendable> {
     /// This replica leads.
     var leads = false
 
-    init(isPatient: Bool) { self.isPatient = isPatient }
+    /// Answered entries that the open transaction may hold: until it ends they count against what a shard may have
+    /// in flight, of which this is a quarter.
+    let ticketsMax: Int
+
+    init(isPatient: Bool, inFlightMax: Int = .max) {
+        self.isPatient = isPatient
+        ticketsMax = max(1, inFlightMax / 4)
+    }
 
     mutating func add(_ delivered: [DeliveredEntry<Ticket>]) {
         entries.append(contentsOf: delivered)
@@ -90,6 +97,7 @@ struct ApplyQueue<Ticket: Sendable> {
             || open.ticks >= Self.patientTicksMax
             || open.entries.count >= Self.patientEntriesMax
             || open.bytes >= Self.patientBytesMax
+            || open.tickets >= ticketsMax
     }
 
     /// Everything, for the store.

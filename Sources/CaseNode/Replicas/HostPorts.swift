@@ -35,12 +35,13 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         group: GroupID,
         node: NodeID,
         machine: Machine,
+        inFlightMax: Int,
         environment: ReplicaHost<Machine>.Environment
     ) {
         self.group = group
         self.node = node
         // Every node checks rights by its own replica of the system group: that one is always up to date.
-        queue = Mutex(ApplyQueue(isPatient: group != .system))
+        queue = Mutex(ApplyQueue(isPatient: group != .system, inFlightMax: inFlightMax))
         self.machine = machine
         log = environment.log
         lane = environment.storeLane

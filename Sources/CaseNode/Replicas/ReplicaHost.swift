@@ -202,6 +202,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             group: settings.group,
             node: settings.id,
             machine: machine,
+            inFlightMax: limits.proposalsMax,
             environment: environment
         )
         let driver = try ReplicaDriver(
