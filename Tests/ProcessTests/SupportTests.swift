@@ -11,7 +11,8 @@ struct SupportTests {
         let shell = { (words: String) in ChildProcess.Options("sh", ["-c", words]) }
         #expect(try ChildProcess.run(shell("exit 7")) == 7)
         #expect(try ChildProcess.run(shell("kill -TERM $$")) == -SIGTERM)
-        let sleeper = try ChildProcess.start(shell("sleep 1000"))
+        // Itself, not by a shell, whose child would live on and keep this process' output open.
+        let sleeper = try ChildProcess.start(.init("sleep", ["1000"]))
         #expect(sleeper.isRunning)
         sleeper.signal(SIGKILL)
         #expect(await sleeper.end() == -SIGKILL)
