@@ -241,9 +241,10 @@ struct DamageTests {
         let files = FileManager.default
         // Of the shard that surely has entries which its log no longer holds.
         let shard = try CaseID(parsing: scene.caseID).shard
+        let store = "shard-000\(shard.rawValue).sqlite"
         try await expect("a shard's store", Self.damagedCode, ["the store has lost"]) { path in
             for ending in ["", "-wal", "-shm"] {
-                let file = path + "/store/shard-000\(shard.rawValue).sqlite" + ending
+                let file = path + "/store/" + store + ending
                 if files.fileExists(atPath: file) { try files.removeItem(atPath: file) }
             }
         }
@@ -267,13 +268,13 @@ struct DamageTests {
             try copyDirectory(middle + "/log", $0 + "/log")
         }
         func rewriteStore(_ path: String, _ change: (Data) -> Data) throws {
-            let file = path + "/store/shard-0001.sqlite"
+            let file = path + "/store/" + store
             for ending in ["-wal", "-shm"] where files.fileExists(atPath: file + ending) {
                 try files.removeItem(atPath: file + ending)
             }
             try change(try Data(contentsOf: URL(filePath: file))).write(to: URL(filePath: file))
         }
-        try await expect("a file that is no store", Self.unusableCode, ["shard-0001.sqlite"]) {
+        try await expect("a file that is no store", Self.unusableCode, [store]) {
             try rewriteStore($0) { Data(repeating: 0x5A, count: $0.count) }
         }
         try await expect("a store cut to nothing", Self.damagedCode, ["the store has lost"]) {
