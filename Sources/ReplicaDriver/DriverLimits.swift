@@ -20,6 +20,10 @@ public struct DriverLimits: Sendable {
     /// left to another snapshot. Bounds memory; four times what is kept in any case.
     public var heldBytesMax = 64 << 20
 
+    /// Whether followers learn what is committed with the next entries, or a tick later at most, instead of at once
+    /// by a message of its own: see `ReplicaDriver.holdNotices`.
+    public var noticesAreHeld = true
+
     /// After so many ticks without a receipt a leader's disk counts as stalled: it hands leadership over,
     /// since its heartbeats would keep others from taking it while it can acknowledge nothing. Three seconds
     /// of the server's ticks: a disk that is only slow is mostly slow for the other replicas as well.

@@ -44,21 +44,12 @@ extension ReplicaDriver {
     }
 
     private mutating func perform(_ effects: Effects) {
-        let hasWrite =
-            effects.hardState != nil || !effects.entries.isEmpty || effects.snapshot != nil
         if let snapshot = effects.snapshot { take(snapshot) }
         if !effects.entries.isEmpty { raft.storage.append(effects.entries) }
-        if hasWrite || effects.needsReceipt {
-            if effects.needsReceipt { writesUnderWay += 1 }
-            ports.write(
-                ReplicaWrite(
-                    group: group,
-                    hardState: effects.hardState,
-                    entries: effects.entries,
-                    snapshot: effects.snapshot,
-                    needsReceipt: effects.needsReceipt
-                )
-            )
+        if effects.needsReceipt || effects.snapshot != nil {
+            write(effects)
+        } else if let state = effects.hardState {
+            unwritten = state
         }
         if !effects.messages.isEmpty { send(effects.messages) }
         if !effects.committed.isEmpty { deliver(effects.committed) }
@@ -66,7 +57,23 @@ extension ReplicaDriver {
         if effects.wantsSnapshot { makeCopyIfNone() }
     }
 
+    private mutating func write(_ effects: Effects) {
+        if effects.needsReceipt { writesUnderWay += 1 }
+        let unwritten = takeUnwritten()
+        ports.write(
+            ReplicaWrite(
+                group: group,
+                hardState: effects.hardState ?? unwritten,
+                entries: effects.entries,
+                snapshot: effects.snapshot,
+                needsReceipt: effects.needsReceipt
+            )
+        )
+    }
+
     private mutating func send(_ messages: [Message]) {
+        let messages = holdNotices(of: messages)
+        guard !messages.isEmpty else { return }
         guard messages.contains(where: { $0.kind == .snapshot }) else {
             return ports.send(messages)
         }

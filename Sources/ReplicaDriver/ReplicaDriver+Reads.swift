@@ -82,6 +82,7 @@ extension ReplicaDriver {
     /// Asks, with the next round, for the index that any replica's store must have applied to be read
     /// linearizably. Answered by `readIndexKnown`.
     public mutating func readIndex(ticket: Ticket) {
+        awaitNotices()
         gather(ReadQueue.Read(ticket: ticket, wantsIndex: true))
     }
 

@@ -46,6 +46,12 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     var writesUnderWay = 0
     /// Ticks since the last receipt, while there are any.
     var ticksWithoutReceipt = 0
+    /// Appends without entries, one for each follower at most: see `holdNotices`.
+    var notices: [Message] = []
+    /// They are not held before the next tick.
+    var noticesAreAwaited = false
+    /// A new commit index, and nothing else that is new, which the log was not told yet.
+    var unwritten: HardState?
 
     /// Starts from what the log and the store hold.
     /// - Parameters:
@@ -108,6 +114,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     public mutating func tick() {
         raft.step(.tick)
         passTickOfCopies()
+        tellHeld()
         guard writesUnderWay > 0 else { return }
         ticksWithoutReceipt += 1
         // Again and again: a hand-over that did not come about is over after an election timeout.

@@ -192,4 +192,69 @@ import Testing
         #expect(replica.outcome(9) == [.applied(LogIndex(7))])
         #expect(replica.driver.currentLeadership.isReady)
     }
+
+    // MARK: What nobody waits for
+
+    private func notices(_ replica: DrivenDriver) -> [Message] {
+        replica.ports.sent.filter { $0.kind == .append && $0.entries.isEmpty }
+    }
+
+    @Test func aCommitIndexIsToldByATickAtMost() throws {
+        var replica = try DrivenDriver(voters: [1, 2, 3])
+        replica.leadThree()
+        replica.receive(.appendResponse, from: 3, term: 1, index: 1)
+        #expect(replica.driver.status.commit == LogIndex(1))
+        #expect(notices(replica).isEmpty, "nobody waits for it")
+        #expect(replica.ports.writes.isEmpty, "nor for its write")
+        replica.driver.tick()
+        #expect(Set(notices(replica).map(\.to)) == [NodeID(2), NodeID(3)])
+        #expect(notices(replica).allSatisfy { $0.commit == LogIndex(1) })
+        #expect(replica.ports.writes.map(\.hardState?.commit) == [LogIndex(1)])
+        #expect(replica.ports.writes.allSatisfy { !$0.needsReceipt })
+        replica.settle()
+        replica.driver.tick()
+        #expect(notices(replica).count == 2, "once")
+        #expect(replica.ports.writes.isEmpty, "once")
+    }
+
+    @Test func theNextEntriesCarryTheCommitIndexAlong() throws {
+        var replica = try DrivenDriver(voters: [1, 2, 3])
+        replica.leadThree()
+        replica.receive(.appendResponse, from: 3, term: 1, index: 1)
+        replica.propose(1)
+        replica.driver.flush()
+        let append = replica.ports.sent.last { $0.to == NodeID(2) && !$0.entries.isEmpty }
+        #expect(append?.commit == LogIndex(1))
+        #expect(replica.ports.writes.map(\.hardState?.commit) == [LogIndex(1)])
+        #expect(replica.ports.writes.first?.entries.count == 1)
+        replica.driver.tick()
+        #expect(notices(replica).isEmpty, "they have said so")
+    }
+
+    @Test func whoReadsElsewhereMakesNothingWait() throws {
+        var replica = try DrivenDriver(voters: [1, 2, 3])
+        replica.leadThree()
+        replica.receive(.appendResponse, from: 3, term: 1, index: 1)
+        replica.driver.readIndex(ticket: 1)
+        #expect(Set(notices(replica).map(\.to)) == [NodeID(2), NodeID(3)], "what was held goes")
+        replica.propose(2)
+        replica.settle()
+        replica.receive(.appendResponse, from: 2, term: 1, index: 2)
+        #expect(notices(replica).contains { $0.commit == LogIndex(2) }, "nothing is held")
+        replica.driver.tick()
+        replica.propose(3)
+        replica.settle()
+        replica.receive(.appendResponse, from: 2, term: 1, index: 3)
+        #expect(!notices(replica).contains { $0.commit == LogIndex(3) }, "a tick later it is")
+    }
+
+    @Test func whoLeadsNoMoreTellsNothing() throws {
+        var replica = try DrivenDriver(voters: [1, 2, 3])
+        replica.leadThree()
+        replica.receive(.appendResponse, from: 3, term: 1, index: 1)
+        replica.receive(.heartbeat, from: 3, term: 2)
+        replica.driver.tick()
+        replica.settle()
+        #expect(notices(replica).isEmpty)
+    }
 }

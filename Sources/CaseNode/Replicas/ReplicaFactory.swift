@@ -46,7 +46,10 @@ struct ReplicaFactory: Sendable {
             membership: machine.membership,
             founding: founding
         )
-        return try host(.system, machine, start, lane: lanes[0], limits: limits(groups: 1))
+        // Every node checks rights by its own replica of this group: it learns at once what is committed.
+        var limits = limits(groups: 1)
+        limits.noticesAreHeld = false
+        return try host(.system, machine, start, lane: lanes[0], limits: limits)
     }
 
     /// Whether the log held something of a shard when the node started.
