@@ -198,7 +198,11 @@ public struct ByteReader: Sendable {
     /// Length-prefixed UTF-8.
     @inlinable public mutating func string() throws(DecodingFault) -> String {
         let raw = try raw(try count())
-        guard let text = String(validating: raw, as: UTF8.self) else {
+        // Nearly all are ASCII, which needs no validation; the standard one looks up generic types at run time.
+        let ascii = raw.withUnsafeBufferPointer { bytes in
+            bytes.allSatisfy { $0 < 0x80 } ? String(decoding: bytes, as: UTF8.self) : nil
+        }
+        guard let text = ascii ?? String(validating: raw, as: UTF8.self) else {
             throw fault("a text is not UTF-8")
         }
         return text

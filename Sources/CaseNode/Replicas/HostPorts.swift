@@ -87,7 +87,8 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     func apply(_ entries: [DeliveredEntry<Ticket>]) {
         let now = NodeMeters.now()
-        for case .command(_, at: let began)? in entries.lazy.map(\.ticket) {
+        for entry in entries {
+            guard case .command(_, at: let began) = entry.ticket else { continue }
             meters.commit.observe(nanoseconds: now - min(began, now))
         }
         let mustSchedule = queue.withLock { queue in
@@ -126,6 +127,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
 
     /// On the store's lane: everything that gathered, into the open transaction, and that to its end where somebody
     /// waits.
+    @specialized(where Machine == ShardMachine)
     private func applyGathered() {
         let (batch, isFailed) = queue.withLock { ($0.takeAll(), $0.isFailed) }
         guard !isFailed else { return answerUnknown(batch) }

@@ -100,6 +100,7 @@ extension ReplicaHost {
         submit(.request(request))
     }
 
+    @specialized(where Machine == ShardMachine)
     func submit(_ input: Input) {
         let mustSchedule = inbox.withLock { inbox in
             inbox.inputs.append(input)
@@ -111,6 +112,7 @@ extension ReplicaHost {
 }
 
 extension ReplicaHost: ReplicaReceiver {
+    @specialized(where Machine == ShardMachine)
     func receive(_ message: Message) {
         guard message.kind != .snapshot else { return }
         let fits = inbox.withLock { inbox in

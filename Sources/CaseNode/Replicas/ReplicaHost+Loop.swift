@@ -7,10 +7,11 @@ import Synchronization
 
 /// What happens on the event loop.
 extension ReplicaHost {
+    @specialized(where Machine == ShardMachine)
     func drain() {
         eventLoop.assertInEventLoop()
         // Not started: everything stays in the inbox, and `start` comes here again.
-        guard var loopState = state.value else { return }
+        guard let cell = state.value else { return }
         let inputs = inbox.withLock { inbox in
             let inputs = inbox.inputs
             inbox.inputs = []
@@ -19,17 +20,17 @@ extension ReplicaHost {
             inbox.isScheduled = false
             return inputs
         }
-        // The box must not hold a second reference while the state changes: arrays would be copied.
-        state.value = nil
+        drain(inputs, &cell.state)
+    }
+
+    private func drain(_ inputs: [Input], _ state: inout LoopState) {
         for input in inputs {
-            if loopState.isRetired { pass(input, loopState) } else { take(input, &loopState) }
+            if state.isRetired { pass(input, state) } else { take(input, &state) }
         }
-        if !loopState.isRetired {
-            loopState.driver.flush()
-            updateLeadership(&loopState)
-            startCheckpointIfDue(&loopState)
-        }
-        state.value = loopState
+        guard !state.isRetired else { return }
+        state.driver.flush()
+        updateLeadership(&state)
+        startCheckpointIfDue(&state)
     }
 
     private func take(_ input: Input, _ state: inout LoopState) {

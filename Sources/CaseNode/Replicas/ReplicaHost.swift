@@ -98,6 +98,14 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var isScheduled = false
     }
 
+    /// Where the state stands, so that it changes in place: taken out and put back it would be copied, each of its
+    /// arrays counted up and down. Never entered twice: whatever comes while it changes waits in the inbox.
+    final class LoopCell {
+        var state: LoopState
+
+        init(_ state: LoopState) { self.state = state }
+    }
+
     /// Confined to the event loop.
     struct LoopState {
         var driver: ReplicaDriver<HostPorts<Machine>>
@@ -131,7 +139,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     let phases: PhaseReport?
     let meters: NodeMeters
     let inbox = Mutex(Inbox())
-    let state: NIOLoopBoundBox<LoopState?>
+    let state: NIOLoopBoundBox<LoopCell?>
     let leadershipCell = Mutex(Leadership(term: .zero, leader: nil, isReady: false))
     let onLeadership: @Sendable (Leadership) -> Void
     let leadershipListener = Mutex<(@Sendable (Leadership) -> Void)?>(nil)
@@ -237,7 +245,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
                 initial?.driver.campaign()
             }
             initial?.driver.holdBack(!clock.mayLead)
-            state.value = initial
+            state.value = initial.map { LoopCell($0) }
             // What came before stands in the inbox.
             drain()
         }
@@ -268,6 +276,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         if leadership.isReady { return behind }
         let heard = heardAt.withLock { $0 }
         guard heard != .min else { return nil }
-        return max(behind, SystemClock.monotonicMilliseconds() - heard)
+        // The leader may have held back for a tick how far is committed: see `ReplicaDriver.holdNotices`.
+        let silent = SystemClock.monotonicMilliseconds() - heard
+        return max(behind, silent + ReplicaTicker.milliseconds)
     }
 }
