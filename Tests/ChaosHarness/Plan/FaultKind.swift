@@ -7,6 +7,9 @@ public enum FaultKind: String, CaseIterable, Codable, Sendable {
     case powerCut = "power-cut"
     /// SIGSTOP, and SIGCONT later.
     case pause
+    /// SIGSTOP, and SIGCONT later, as a machine is suspended: clients reach the node at once when it goes on, the
+    /// other nodes do after a while.
+    case suspend
     /// SIGTERM, a clean end, and a start.
     case restart
     /// `kill -9` of all nodes at once.
@@ -52,7 +55,9 @@ public enum FaultKind: String, CaseIterable, Codable, Sendable {
 
     /// What each group of a command line stands for.
     public static let groups: [String: [FaultKind]] = [
-        "processes": [.kill, .powerCut, .pause, .restart, .killAll, .powerCutAll],
+        "processes": [
+            .kill, .powerCut, .pause, .suspend, .restart, .killAll, .powerCutAll,
+        ],
         "links": [.cutNode, .cutHalves, .cutOneWay, .bridge, .flap, .delay, .jitter, .loss],
         "clocks": [.clockJump, .clockDrift],
         "disks": [.diskFull, .diskSlow, .syncFails, .wipe],
@@ -76,7 +81,7 @@ public enum FaultKind: String, CaseIterable, Codable, Sendable {
     /// What it meddles with: of two faults with the same one no node has both at once.
     var means: Means {
         switch self {
-        case .kill, .powerCut, .restart, .killAll, .powerCutAll, .wipe, .pause: .process
+        case .kill, .powerCut, .restart, .killAll, .powerCutAll, .wipe, .pause, .suspend: .process
         case .cutNode, .cutHalves, .cutOneWay, .bridge, .flap: .cuts
         case .delay, .jitter, .loss: .quality
         case .clockJump, .clockDrift: .clock
@@ -93,6 +98,7 @@ public enum FaultKind: String, CaseIterable, Codable, Sendable {
         case .restart: 0...0
         case .killAll, .powerCutAll: 200...1_500
         case .pause: 1_000...10_000
+        case .suspend: 2_000...8_000
         case .cutNode, .cutHalves, .cutOneWay, .bridge: 2_000...12_000
         case .flap: 4_000...10_000
         case .delay, .jitter, .loss: 4_000...12_000

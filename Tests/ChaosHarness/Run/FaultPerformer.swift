@@ -15,6 +15,8 @@ struct FaultPerformer: Sendable {
     static let driftStep = Duration.milliseconds(100)
     /// How long a flapping link stays as it is.
     static let flapStep = Duration.milliseconds(400)
+    /// For how long a node that was suspended is away from the others when it goes on.
+    static let reconnection = Duration.milliseconds(1_500)
 
     init(_ cluster: ChaosCluster, _ journal: Journal) {
         self.cluster = cluster
@@ -97,6 +99,7 @@ struct FaultPerformer: Sendable {
             process?.signal(SIGSTOP)
             await last(fault)
             process?.signal(SIGCONT)
+        case .suspend: await suspend(slot, fault)
         case .restart:
             await cluster.stop(slot)
             await cluster.bringUp(slot)
@@ -105,6 +108,18 @@ struct FaultPerformer: Sendable {
             await last(fault)
             await cluster.bringUp(slot)
         }
+    }
+
+    /// Who goes on after others have taken over, and can't hear them, may believe for a moment that it leads.
+    private func suspend(_ slot: Slot, _ fault: PlannedFault) async {
+        let links = linksToCut(fault)
+        let process = slot.process
+        process?.signal(SIGSTOP)
+        for link in links { link.cut(by: fault.number) }
+        await last(fault)
+        process?.signal(SIGCONT)
+        await cluster.pause(Self.reconnection)
+        for link in links { link.mend(by: fault.number) }
     }
 
     private func end(_ slot: Slot, _ fault: PlannedFault) async {
