@@ -42,6 +42,8 @@ private final class Register: Sendable {
     /// How long a reader waits for its node: it asks anew while a stopped one stands still, so that what waits
     /// there when it goes on was asked after others took over.
     static let patience = Duration.milliseconds(700)
+    /// What the service says of a case that is not there.
+    static let notFound = "not-found"
     /// Of so many writes in a hundred the version is guessed.
     static let guessPercent = 12
 
@@ -172,8 +174,10 @@ private final class Register: Sendable {
             let output = RegisterModel.Output.seen(version: found.version, value: found.title)
             note(id, RegisterModel.Step(.read, output, from: from, to: to))
             return found.version
-        // It was there before anybody was told of it.
-        case .refused(let error):
+        // It was there before anybody was told of it: not to find it is to read an older state. The client counts that
+        // among the calls that failed.
+        case .refused(let error),
+            .failed(let error) where error.kind == Self.notFound:
             note(id, RegisterModel.Step(.read, .other(error.kind), from: from, to: to))
             return nil
         case .unknown, .failed: return nil
