@@ -28,6 +28,13 @@ public struct DriverLimits: Sendable {
     /// since its heartbeats would keep others from taking it while it can acknowledge nothing. Three seconds
     /// of the server's ticks: a disk that is only slow is mostly slow for the other replicas as well.
     public var stalledWriteTicks = 120
+    /// For so many ticks the member that is to lead has to be fit before leadership goes back to it: five seconds of
+    /// the server's. Twice as long each time that it did not keep it, at most `returnTicksMax`.
+    public var returnTicks = 200
+    /// Ten minutes of the server's ticks.
+    public var returnTicksMax = 24_000
+    /// A node's groups give leadership back one after the other, so many ticks apart.
+    public var returnTicksApart = 10
     /// A copy that nobody was sent for so many ticks goes: it takes as much disk as the store.
     public var snapshotUnusedTicks = 400
     /// Ticks before a copy that could not be made is asked for again, and before one that did not arrive is sent

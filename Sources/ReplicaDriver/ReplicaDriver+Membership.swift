@@ -54,6 +54,24 @@ extension ReplicaDriver {
         raft.step(.transferLeadership(to: best.id))
     }
 
+    /// Gives leadership back to who is to lead, once that member has been fit for a while: see `LeaderReturn`.
+    mutating func giveBackIfFit() {
+        guard let preferredLeader, leaderReturn.tick(fitness(of: preferredLeader)) else { return }
+        leaderReturns += 1
+        raft.step(.transferLeadership(to: preferredLeader))
+    }
+
+    /// Nil where there is nothing to give back.
+    private func fitness(of node: NodeID) -> LeaderReturn.Fitness? {
+        guard node != id, leads, !isStopped, !isHandingOver else { return nil }
+        let status = raft.status
+        guard !status.configuration.isJoint,
+            let member = status.progress.first(where: { $0.id == node })?.progress,
+            !member.isLearner, member.state == .replicate, status.isCaughtUp(node) == true
+        else { return .unfit }
+        return member.recentActive ? .fit : .silent
+    }
+
     /// Once the membership has changed, nobody may be brought up by the log from its first entry: a newcomer
     /// has no membership to apply the changes to, it needs a snapshot, which the log's beginning would make
     /// unnecessary. The founders of a group of whose members none was ever changed follow the log alone.

@@ -50,6 +50,11 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     var notices: [Message] = []
     /// They are not held before the next tick.
     var noticesAreAwaited = false
+    /// Who is to lead, all being well; nil where it is all the same.
+    public var preferredLeader: NodeID?
+    var leaderReturn: LeaderReturn
+    /// How often this replica began to give leadership back to it.
+    public internal(set) var leaderReturns: UInt64 = 0
     /// A new commit index, and nothing else that is new, which the log was not told yet.
     var unwritten: HardState?
 
@@ -82,7 +87,16 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         self.applied = applied
         self.limits = limits
         self.ports = ports
+        let turn = Int(settings.group.rawValue % Self.returnTurns)
+        leaderReturn = LeaderReturn(
+            ticks: limits.returnTicks + turn * limits.returnTicksApart,
+            ticksMax: limits.returnTicksMax,
+            silentTicksMax: settings.electionTicks
+        )
     }
+
+    /// After so many groups the next one gives leadership back together with the first.
+    static var returnTurns: UInt32 { 16 }
 
     // MARK: Inputs
 
@@ -115,6 +129,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         raft.step(.tick)
         passTickOfCopies()
         tellHeld()
+        giveBackIfFit()
         guard writesUnderWay > 0 else { return }
         ticksWithoutReceipt += 1
         // Again and again: a hand-over that did not come about is over after an election timeout.

@@ -124,6 +124,7 @@ final class ShardRoster: Sendable {
             } else if !belongs, let replica = route.close() {
                 release(replica)
             }
+            route.local?.prefer(placement.target.first)
         }
     }
 

@@ -45,6 +45,9 @@ extension ReplicaHost {
     /// Begins to hand leadership to whoever is furthest: before a stop, or when this node's clock is wrong.
     func handOver() { submit(.handOver) }
 
+    /// Who is to lead, all being well: whoever else leads gives leadership back to it in time.
+    func prefer(_ node: NodeID?) { submit(.prefer(node)) }
+
     /// From now on leads no more than it must: hands over, again and again until it comes about, and neither
     /// stands for election nor lets another node make it.
     func resign() { submit(.resign) }

@@ -59,6 +59,7 @@ extension ReplicaHost {
         case .unreachable(let node): state.driver.reportUnreachable(node)
         case .transfer(let node, let reply): reply(state.driver.transferLeadership(to: node))
         case .handOver: state.driver.handOver()
+        case .prefer(let node): state.driver.preferredLeader = node
         case .resign:
             state.isResigning = true
             state.driver.handOver()

@@ -82,6 +82,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         case unreachable(NodeID)
         case transfer(NodeID, ReadReply)
         case handOver
+        case prefer(NodeID?)
         case resign
         case tick
         case status(@Sendable (RaftStatus) -> Void)

@@ -51,7 +51,9 @@ extension SimulatedReplica {
     private func passTick() {
         ticksSinceCheckpoint += 1
         driver.holdBack(!process.clocks.mayLead)
+        let returns = driver.leaderReturns
         driver.tick()
+        process.world.coverage[.leadershipGivenBack] += driver.leaderReturns - returns
         giveWayIfFull()
         guard !waiting.isEmpty else { return waitingTicks = 0 }
         waitingTicks += 1

@@ -111,6 +111,11 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
             limits: limits,
             ports: ports
         )
+        // As the coordinator spreads them.
+        if group != .system {
+            let turn = Int(group.rawValue - 1) % options.nodes
+            driver.preferredLeader = NodeID(UInt64(turn + 1))
+        }
         lastStamp = machine.time
         sinceCheckpoint = applied.index.rawValue - recovered.log.base.index.rawValue
         lastCheckpoint = recovered.log.base.index

@@ -43,6 +43,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     case memberReplaced = "member replaced"
     case lostNodeReplaced = "lost node replaced by a new one"
     case leadershipTransferred = "leadership handed over"
+    case leadershipGivenBack = "leadership given back to who is to lead"
     case wrongClockGaveUp = "leader with a wrong clock gave up"
     case openTransactionGrew = "batch joined an open transaction"
     case fullDiskGaveWay = "leader with a full disk gave way"
