@@ -43,7 +43,7 @@ public struct FaultPlan: Hashable, Codable, Sendable {
     /// Without a fault before the next one begins, in milliseconds.
     static let pauseMilliseconds = 300...2_500
     /// Of so many faults one begins while others run.
-    static let percentTogether = 45
+    static let percentTogether = 55
 
     /// Draws a plan.
     public init(_ settings: Settings) {

@@ -6,7 +6,7 @@ import ProcessSupport
 /// saw, readers look. One history a case, checked for linearizability.
 final class RegisterLoad: Workload {
     /// Several at once, so that whichever node is cut off or stands still has led one of their shards.
-    private let registers = (0..<3).map { Register($0) }
+    private let registers = (0..<6).map { Register($0) }
 
     func prepare(_ stage: Stage) async throws {
         for register in registers { try await register.renew(stage, from: "") }
@@ -33,15 +33,16 @@ final class RegisterLoad: Workload {
 
 /// One case after the other that all of its writers use.
 private final class Register: Sendable {
-    /// Who writes one case at the same time.
-    static let writers = 2
     /// After so many operations a case is left for a new one: the checker's work grows with their square.
     static let operationsPerCase = 120
     /// How much longer than other workers these rest: there are more of them.
-    static let rests = 3
-    /// How long a reader waits for its node: it asks anew while a stopped one stands still, so that what waits
-    /// there when it goes on was asked after others took over.
-    static let patience = Duration.milliseconds(700)
+    static let rests = 6
+    /// How long readers and writers wait for their node, one or the other at random. They ask anew while a stopped one
+    /// stands still, so that what waits there when it goes on was asked after others took over; and somebody writes
+    /// as soon as others have. The longest outlasts a link that is late.
+    static let patiences: [Duration] = [
+        .milliseconds(150), .milliseconds(300), .milliseconds(900),
+    ]
     /// What the service says of a case that is not there.
     static let notFound = "not-found"
     /// Of so many writes in a hundred the version is guessed.
@@ -52,6 +53,11 @@ private final class Register: Sendable {
         var histories: [String: [RegisterModel.Step]] = [:]
         var starts: [String: RegisterModel.State] = [:]
         var order: [String] = []
+        /// Calls that nobody has heard of yet, for each case.
+        var open: [String: Int] = [:]
+        /// Cases that were left and looked at, and those of them that nothing explains.
+        var looked: Set<String> = []
+        var broken: Set<String> = []
     }
 
     private let number: Int
@@ -89,19 +95,22 @@ private final class Register: Sendable {
 
     func run(_ stage: Stage) async {
         await withTaskGroup(of: Void.self) { group in
-            for worker in 0..<Self.writers { group.addTask { await self.write(stage, worker) } }
             for slot in stage.cluster.slots.indices {
+                group.addTask { await self.write(stage, slot) }
                 group.addTask { await self.look(stage, slot) }
             }
         }
     }
 
-    private func write(_ stage: Stage, _ worker: Int) async {
-        var random = stage.random("register \(number) writer \(worker)")
+    /// Writers each stay with one node. A client that goes where a leader was waits there with everybody else while
+    /// the leader is cut off: only who stays elsewhere writes while it still believes that it leads.
+    private func write(_ stage: Stage, _ slot: Int) async {
+        var random = stage.random("register \(number) writer \(slot)")
         var (known, version, count) = ("", UInt64(1), 0)
         do {
-            let client = try stage.client("sven", first: number + worker)
+            let clients = try Self.clients(stage, slot)
             while !stage.isOver {
+                let client = clients[Int.random(in: clients.indices, using: &random)]
                 let (id, length) = book.withLock { book in
                     (book.current, book.histories[book.current]?.count ?? 0)
                 }
@@ -115,7 +124,7 @@ private final class Register: Sendable {
                 let expected =
                     isGuess ? UInt64.random(in: 1...max(1, version), using: &random) : version
                 count += 1
-                let value = "w\(worker)-\(count)"
+                let value = "w\(slot)-\(count)"
                 let next = await set(stage, client, id, expected, value)
                 if let next {
                     version = next
@@ -137,6 +146,8 @@ private final class Register: Sendable {
         _ expected: UInt64,
         _ value: String
     ) async -> UInt64? {
+        begin(id)
+        defer { end(stage, id) }
         let from = stage.journal.now
         let update = CaseUpdate.with { $0.title = value }
         let outcome = await stage.write { () async throws(CaseClientError) in
@@ -164,6 +175,8 @@ private final class Register: Sendable {
     }
 
     private func see(_ stage: Stage, _ client: CaseClient, _ id: String) async -> UInt64? {
+        begin(id)
+        defer { end(stage, id) }
         let from = stage.journal.now
         let outcome = await stage.ask { () async throws(CaseClientError) in
             try await client.get(id)
@@ -187,14 +200,11 @@ private final class Register: Sendable {
     /// Readers each ask one node alone, whoever leads: also the one that is cut off, or was stopped, and does not
     /// know it. One that stays there has a question waiting when the node goes on.
     private func look(_ stage: Stage, _ slot: Int) async {
+        var random = stage.random("register \(number) reader \(slot)")
         do {
-            let client = try stage.client(
-                "sven",
-                first: slot,
-                alone: true,
-                deadline: Self.patience
-            )
+            let clients = try Self.clients(stage, slot)
             while !stage.isOver {
+                let client = clients[Int.random(in: clients.indices, using: &random)]
                 let id = book.withLock { $0.current }
                 if !id.isEmpty { _ = await see(stage, client, id) }
                 await stage.rest(Self.rests)
@@ -202,6 +212,33 @@ private final class Register: Sendable {
         } catch {
             stage.journal.violated(.harness("register", error))
         }
+    }
+
+    /// Those that stay with one node, one for each patience.
+    private static func clients(_ stage: Stage, _ slot: Int) throws -> [CaseClient] {
+        try patiences.map { patience in
+            try stage.client("sven", first: slot, alone: true, deadline: patience)
+        }
+    }
+
+    private func begin(_ id: String) {
+        book.withLock { $0.open[id, default: 0] += 1 }
+    }
+
+    /// Looks at a case as soon as everybody has left it, so that what is wrong is known at once.
+    private func end(_ stage: Stage, _ id: String) {
+        let left: ([RegisterModel.Step], RegisterModel.State)? = book.withLock { book in
+            book.open[id, default: 0] -= 1
+            guard id != book.current, book.open[id] == 0, let start = book.starts[id],
+                book.looked.insert(id).inserted
+            else { return nil }
+            return (book.histories[id] ?? [], start)
+        }
+        guard let (history, start) = left,
+            let violation = RegisterModel.violation(of: id, history, start: start)
+        else { return }
+        book.withLock { _ = $0.broken.insert(id) }
+        stage.journal.violated(violation)
     }
 
     private func note(_ id: String, _ step: RegisterModel.Step) {
@@ -212,7 +249,7 @@ private final class Register: Sendable {
         let client = try stage.client("sven")
         let book = book.withLock { $0 }
         var violations: [Violation] = []
-        for id in book.order {
+        for id in book.order where !book.broken.contains(id) {
             let from = stage.journal.now
             let found = try await stage.insist("case \(id)") { () async throws(CaseClientError) in
                 try await client.get(id)
