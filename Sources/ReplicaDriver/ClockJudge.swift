@@ -114,4 +114,19 @@ public struct ClockJudge: Sendable {
         return abs(median.offset) - median.uncertainty > Self.boundMilliseconds
             ? .off(median: span) : .sound(median: span)
     }
+
+    /// The nodes whose clocks are surely within the bound of the median, which is `median` ahead of this node's
+    /// clock: who else leads may give leadership to them. Arguments as those of `verdict`.
+    public func agreeing(
+        with median: TimeSpan,
+        wall: Timestamp,
+        monotonic: Int64
+    ) -> Set<NodeID> {
+        let right = readings.filter { reading in
+            let offset = reading.offset(wall: wall, monotonic: monotonic) - median.milliseconds
+            return isYoung(reading, at: monotonic)
+                && abs(offset) + reading.uncertaintyMilliseconds <= Self.boundMilliseconds
+        }
+        return Set(right.map(\.node))
+    }
 }

@@ -56,7 +56,8 @@ extension ReplicaDriver {
 
     /// Gives leadership back to who is to lead, once that member has been fit for a while: see `LeaderReturn`.
     mutating func giveBackIfFit() {
-        guard let preferredLeader, leaderReturn.tick(fitness(of: preferredLeader)) else { return }
+        guard leaderReturn.tick(preferredLeader.flatMap { fitness(of: $0) }), let preferredLeader
+        else { return }
         leaderReturns += 1
         raft.step(.transferLeadership(to: preferredLeader))
     }

@@ -50,7 +50,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     var notices: [Message] = []
     /// They are not held before the next tick.
     var noticesAreAwaited = false
-    /// Who is to lead, all being well; nil where it is all the same.
+    /// Who is to lead, all being well; nil where it is all the same, and while the shell knows that it is not well.
     public var preferredLeader: NodeID?
     var leaderReturn: LeaderReturn
     /// How often this replica began to give leadership back to it.

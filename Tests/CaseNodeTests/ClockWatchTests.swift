@@ -51,6 +51,21 @@ import Testing
         #expect(reading(2, ahead: 0, roundTrip: 41).uncertaintyMilliseconds == 21)
     }
 
+    @Test func onlyWhoIsSurelyRightAgrees() {
+        let median = TimeSpan(milliseconds: 3_000)
+        let judge = judge([
+            reading(2, ahead: 3_900), reading(3, ahead: 4_100), reading(4, ahead: 1_900),
+            reading(5, ahead: 3_900, roundTrip: 400),
+        ])
+        func agreeing(at monotonic: Int64) -> Set<NodeID> {
+            let wall = noon + TimeSpan(milliseconds: monotonic - 100)
+            return judge.agreeing(with: median, wall: wall, monotonic: monotonic)
+        }
+        #expect(agreeing(at: 100) == [NodeID(2)])
+        #expect(agreeing(at: 100 + ClockJudge.ageMaxMilliseconds) == [NodeID(2)])
+        #expect(agreeing(at: 101 + ClockJudge.ageMaxMilliseconds).isEmpty, "long not looked at")
+    }
+
     @Test func oneWrongClockAmongTheOthersIsNotFollowed() {
         let wrong: Int64 = 3_600_000
         #expect(

@@ -127,7 +127,13 @@ final class ClockExchange: Sendable {
         let isOff = if case .off = verdict { true } else { false }
         switch verdict {
         case .sound(let median), .off(let median):
-            context.clock.follow(median: median, wall: wall, monotonic: monotonic)
+            let agreeing = watch.agreeing(with: median, wall: wall, monotonic: monotonic)
+            context.clock.follow(
+                median: median,
+                agreeing: agreeing,
+                wall: wall,
+                monotonic: monotonic
+            )
             let hasChanged = state.withLock { state in
                 defer { state.isOff = isOff }
                 (state.offset, state.hasCompared) = (median, true)

@@ -59,7 +59,7 @@ extension ReplicaHost {
         case .unreachable(let node): state.driver.reportUnreachable(node)
         case .transfer(let node, let reply): reply(state.driver.transferLeadership(to: node))
         case .handOver: state.driver.handOver()
-        case .prefer(let node): state.driver.preferredLeader = node
+        case .prefer(let node): state.preferred = node
         case .resign:
             state.isResigning = true
             state.driver.handOver()
@@ -92,6 +92,7 @@ extension ReplicaHost {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
         state.driver.holdBack(!clock.mayLead)
+        preferLeader(&state)
         passTick(&state)
         ports.tick()
         giveWayIfFull(&state)
@@ -103,6 +104,12 @@ extension ReplicaHost {
         {
             failWaiting(.notLeader(leader: nil), &state)
         }
+    }
+
+    /// A node whose clock is wrong would only hand over again.
+    private func preferLeader(_ state: inout LoopState) {
+        guard let preferred = state.preferred, preferred != node, state.driver.leads else { return }
+        state.driver.preferredLeader = clock.agrees(with: preferred) ? preferred : nil
     }
 
     /// Without ticks a follower does not stand for election.

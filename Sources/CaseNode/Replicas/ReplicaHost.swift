@@ -113,6 +113,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var waiting: [Request] = []
         var waitingTicks = 0
         var ticksFull = 0
+        /// Who is to lead, all being well.
+        var preferred: NodeID?
         var lastStamp: Timestamp
         var isReady = false
         var isStopped = false

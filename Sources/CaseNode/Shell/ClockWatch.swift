@@ -18,4 +18,9 @@ final class ClockWatch: Sendable {
     ) -> ClockVerdict {
         judge.withLock { $0.verdict(own: own, voters: voters, wall: wall, monotonic: monotonic) }
     }
+
+    /// Whose clocks are right, as `ClockJudge.agreeing` has it.
+    func agreeing(with median: TimeSpan, wall: Timestamp, monotonic: Int64) -> Set<NodeID> {
+        judge.withLock { $0.agreeing(with: median, wall: wall, monotonic: monotonic) }
+    }
 }

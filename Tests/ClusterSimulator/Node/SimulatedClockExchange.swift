@@ -13,6 +13,8 @@ final class SimulatedClockExchange {
     private var judge = ClockJudge()
     /// Whether the node may stand for election. Every simulated cluster has several voters.
     private(set) var mayLead = false
+    /// The other nodes whose clocks are surely right.
+    private(set) var agreeing: Set<NodeID> = []
     /// What most clocks showed, and when, by the monotonic clock in milliseconds.
     private var lastMedian: (time: Timestamp, monotonic: Int64)?
 
@@ -54,6 +56,7 @@ final class SimulatedClockExchange {
         switch verdict {
         case .sound(let median), .off(let median):
             (lastMedian, mayLead) = ((wall + median, monotonic), true)
+            agreeing = judge.agreeing(with: median, wall: wall, monotonic: monotonic)
         case .unknown: break
         }
         guard case .off = verdict else { return }

@@ -51,6 +51,8 @@ extension SimulatedReplica {
     private func passTick() {
         ticksSinceCheckpoint += 1
         driver.holdBack(!process.clocks.mayLead)
+        let agrees = preferred.map { process.clocks.agreeing.contains($0) } ?? false
+        driver.preferredLeader = agrees ? preferred : nil
         let returns = driver.leaderReturns
         driver.tick()
         process.world.coverage[.leadershipGivenBack] += driver.leaderReturns - returns

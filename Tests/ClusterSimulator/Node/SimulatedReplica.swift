@@ -67,6 +67,8 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
     var waitingTicks = 0
     /// How long its disk has been full, in ticks.
     var ticksFull = 0
+    /// Who is to lead, all being well.
+    let preferred: NodeID?
     let foundingConfiguration: Configuration
 
     init(
@@ -112,10 +114,8 @@ final class SimulatedReplica<Machine: SimulatedMachine>: ReplicaEndpoint {
             ports: ports
         )
         // As the coordinator spreads them.
-        if group != .system {
-            let turn = Int(group.rawValue - 1) % options.nodes
-            driver.preferredLeader = NodeID(UInt64(turn + 1))
-        }
+        let turn = group == .system ? nil : Int(group.rawValue - 1) % options.nodes
+        preferred = turn.map { NodeID(UInt64($0 + 1)) }
         lastStamp = machine.time
         sinceCheckpoint = applied.index.rawValue - recovered.log.base.index.rawValue
         lastCheckpoint = recovered.log.base.index
