@@ -25,6 +25,9 @@ struct PlanTests {
         for (place, fault) in plan.faults.enumerated() {
             #expect(fault.number == place)
             let others = plan.faults.dropFirst(place + 1).filter { $0.startsAt <= fault.endsAt }
+            if fault.kind == .suspend {
+                #expect(!others.contains { $0.kind.mayEndNode }, "\(fault.summary): seed \(seed)")
+            }
             for other in others where other.kind.means == fault.kind.means {
                 switch fault.kind.means {
                 case .clock, .cuts, .quality:

@@ -78,6 +78,9 @@ public enum FaultKind: String, CaseIterable, Codable, Sendable {
     /// May end a node's process with the exit code of a failed disk.
     var mayFailDisk: Bool { self == .diskFull || self == .syncFails }
 
+    /// A node may be away while it lasts.
+    var mayEndNode: Bool { means == .process || mayFailDisk || self == .diskSlow }
+
     /// What it meddles with: of two faults with the same one no node has both at once.
     var means: Means {
         switch self {

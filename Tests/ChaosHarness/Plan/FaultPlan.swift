@@ -45,6 +45,9 @@ public struct FaultPlan: Hashable, Codable, Sendable {
     /// Of so many faults one begins while others run.
     static let percentTogether = 55
 
+    /// What comes twice a round: it alone lets a leader that others have replaced answer as if it still led.
+    static let twice: Set<FaultKind> = [.suspend]
+
     /// Draws a plan.
     public init(_ settings: Settings) {
         self.settings = settings
@@ -72,7 +75,7 @@ private struct Drawing {
     let settings: FaultPlan.Settings
     var random: SeededGenerator
     var faults: [PlannedFault] = []
-    /// Kinds of the round that is being dealt: each comes once a round, so that none is met rarely.
+    /// Kinds of the round that is being dealt: each comes at least once a round, so that none is met rarely.
     var hand: [FaultKind] = []
 
     init(_ settings: FaultPlan.Settings) {
@@ -98,7 +101,10 @@ private struct Drawing {
 
     /// The next fault at or after a time; nil where none fits before the end.
     private mutating func draw(at time: Int) -> PlannedFault? {
-        if hand.isEmpty { hand = settings.kinds.shuffled(using: &random) }
+        if hand.isEmpty {
+            let again = settings.kinds.filter { FaultPlan.twice.contains($0) }
+            hand = (settings.kinds + again).shuffled(using: &random)
+        }
         let kind = hand.removeLast()
         var fault = PlannedFault(
             number: faults.count,
@@ -122,6 +128,9 @@ private struct Drawing {
         }
         if running.count >= FaultPlan.togetherMax { return running.min { $0.endsAt < $1.endsAt } }
         return running.first { other in
+            // A node that is suspended shows something only while the others go on without it.
+            if other.kind == .suspend, fault.kind.mayEndNode { return true }
+            if fault.kind == .suspend, other.kind.mayEndNode { return true }
             guard other.kind.means == fault.kind.means else { return false }
             // Of clocks, cuts and qualities one at a time in the whole cluster; the rest node by node.
             switch fault.kind.means {
