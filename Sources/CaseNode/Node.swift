@@ -221,7 +221,12 @@ public final class Node: Service, Sendable {
         registration = network?.register(context, clientAddress: configuration.clientAddress)
         let served = context
         clocks = network.map {
-            ClockExchange(links: $0.links, context: served, logger: parts.logger)
+            ClockExchange(
+                links: $0.links,
+                context: served,
+                successors: parts.successors,
+                logger: parts.logger
+            )
         }
         clocks?.start(on: group.next())
         certificates.start(on: group.next(), files: readers)
@@ -287,6 +292,7 @@ public final class Node: Service, Sendable {
     private func stop(handsOver: Bool) async {
         logger.info("stopping", metadata: ["node": "\(directory.nodeID)"])
         operations.health.stops()
+        network?.leadsNoMore()
         health.shutDown()
         coordinator.stop()
         mover.cancel()

@@ -22,6 +22,7 @@ final class NodeAssembly {
     let remoteReaders: NIOThreadPool
     let log: LogWriter
     let clock: SystemClock
+    let successors = Successors()
     let lanes: [SerialLane]
     let checkpointLane = SerialLane(name: "checkpoint")
     let snapshotLane = SerialLane(name: "snapshot")
@@ -125,6 +126,7 @@ final class NodeAssembly {
             directory: directory,
             group: group,
             clock: clock,
+            successors: successors,
             log: log,
             lanes: lanes,
             checkpointLane: checkpointLane,

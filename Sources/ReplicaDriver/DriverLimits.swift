@@ -29,10 +29,12 @@ public struct DriverLimits: Sendable {
     /// of the server's ticks: a disk that is only slow is mostly slow for the other replicas as well.
     public var stalledWriteTicks = 120
     /// For so many ticks the member that is to lead has to be fit before leadership goes back to it: five seconds of
-    /// the server's. Twice as long each time that it did not keep it, at most `returnTicksMax`.
+    /// the server's.
     public var returnTicks = 200
+    /// Between the first two times, where it did not keep it; twice as long each time, at most `returnPauseMax`.
+    public var returnPauseMin = 400
     /// Ten minutes of the server's ticks.
-    public var returnTicksMax = 24_000
+    public var returnPauseMax = 24_000
     /// A node's groups give leadership back one after the other, so many ticks apart.
     public var returnTicksApart = 10
     /// A copy that nobody was sent for so many ticks goes: it takes as much disk as the store.

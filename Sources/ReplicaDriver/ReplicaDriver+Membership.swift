@@ -27,6 +27,7 @@ extension ReplicaDriver {
         guard leads else {
             return .notLeader(leader: leadership.leader)
         }
+        proposeGathered()
         switch raft.step(.transferLeadership(to: node)) {
         case nil: return nil
         case .foreignPeer: return .unfitChange("node \(node) has no vote in \(group)")
@@ -51,26 +52,37 @@ extension ReplicaDriver {
             : ready[Int(turn % UInt64(ready.count))]
         guard let best else { return }
         handOvers &+= 1
-        raft.step(.transferLeadership(to: best.id))
+        beginTransfer(to: best.id)
     }
 
     /// Gives leadership back to who is to lead, once that member has been fit for a while: see `LeaderReturn`.
     mutating func giveBackIfFit() {
-        guard leaderReturn.tick(preferredLeader.flatMap { fitness(of: $0) }), let preferredLeader
-        else { return }
+        let standing = standingOfPreferred()
+        guard leaderReturn.tick(standing), let preferredLeader else { return }
         leaderReturns += 1
-        raft.step(.transferLeadership(to: preferredLeader))
+        beginTransfer(to: preferredLeader)
     }
 
-    /// Nil where there is nothing to give back.
-    private func fitness(of node: NodeID) -> LeaderReturn.Fitness? {
-        guard node != id, leads, !isStopped, !isHandingOver else { return nil }
+    /// Nil where there is nothing to say of it.
+    private mutating func standingOfPreferred() -> LeaderReturn.Standing? {
+        guard let node = preferredLeader, node != id, !isStopped else { return nil }
+        guard leads else { return raft.brief.lead == node ? .leads : nil }
+        guard !isHandingOver else { return nil }
         let status = raft.status
+        defer { committedBefore = (committedBefore.1, status.commit) }
+        // Who is behind by more than two ticks would lead with a slow disk, or over a slow link.
         guard !status.configuration.isJoint,
             let member = status.progress.first(where: { $0.id == node })?.progress,
-            !member.isLearner, member.state == .replicate, status.isCaughtUp(node) == true
+            !member.isLearner, member.state == .replicate, member.match > .zero,
+            member.match >= committedBefore.0
         else { return .unfit }
         return member.recentActive ? .fit : .silent
+    }
+
+    /// What was given before is proposed before: afterwards it would be refused.
+    private mutating func beginTransfer(to node: NodeID) {
+        proposeGathered()
+        raft.step(.transferLeadership(to: node))
     }
 
     /// Once the membership has changed, nobody may be brought up by the log from its first entry: a newcomer

@@ -53,6 +53,8 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// Who is to lead, all being well; nil where it is all the same, and while the shell knows that it is not well.
     public var preferredLeader: NodeID?
     var leaderReturn: LeaderReturn
+    /// What was committed two ticks and one tick ago, while somebody else is to lead.
+    var committedBefore: (LogIndex, LogIndex) = (.zero, .zero)
     /// How often this replica began to give leadership back to it.
     public internal(set) var leaderReturns: UInt64 = 0
     /// A new commit index, and nothing else that is new, which the log was not told yet.
@@ -87,16 +89,20 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         self.applied = applied
         self.limits = limits
         self.ports = ports
-        let turn = Int(settings.group.rawValue % Self.returnTurns)
         leaderReturn = LeaderReturn(
-            ticks: limits.returnTicks + turn * limits.returnTicksApart,
-            ticksMax: limits.returnTicksMax,
+            fitTicks: limits.returnTicks
+                + Self.returnTurn(of: settings.group) * limits.returnTicksApart,
+            pauseMin: limits.returnPauseMin,
+            pauseMax: limits.returnPauseMax,
             silentTicksMax: settings.electionTicks
         )
     }
 
-    /// After so many groups the next one gives leadership back together with the first.
-    static var returnTurns: UInt32 { 16 }
+    /// Which of 16 turns a group has: spread by multiplication (Knuth, TAOCP 3, 6.4), because the groups of one node
+    /// are mostly those with one remainder.
+    private static func returnTurn(of group: GroupID) -> Int {
+        Int(group.rawValue &* 2_654_435_769 >> 28)
+    }
 
     // MARK: Inputs
 

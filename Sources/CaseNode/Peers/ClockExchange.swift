@@ -1,11 +1,13 @@
+import CaseProtocol
 import ClusterPrimitives
 import Logging
 import NIOCore
 import ReplicaDriver
 import Synchronization
 
-/// Looks at the other nodes' clocks: time is their median. Before it has seen most of them this node does not
-/// stand for election, and while its own is off it hands over what it leads.
+/// Looks at the other nodes, at their clocks most of all: time is their median. Before it has seen most of them this
+/// node does not stand for election, and while its own is off it hands over what it leads. From what the others say of
+/// themselves it finds to whom leadership may be given (`Successors`).
 ///
 /// Rejected: that a node whose clock is off does not stand either. What it stamps is the median all the same, and
 /// where another node is away it may be the only one whose log is complete.
@@ -22,6 +24,14 @@ final class ClockExchange: Sendable {
         var hasCompared = false
         var isOff = false
         var offset = TimeSpan(milliseconds: 0)
+        /// What the others said of themselves in the last round.
+        var standings: [NodeID: Standing] = [:]
+    }
+
+    /// What a node says of itself.
+    private struct Standing {
+        var takesLeadership: Bool
+        var hears: Set<NodeID>
     }
 
     /// One look at every node. The last answer judges: while one node's clock is read anew and another's was
@@ -38,11 +48,13 @@ final class ClockExchange: Sendable {
     private let calls: PeerCalls
     private let context: ServiceContext
     private let watch = ClockWatch()
+    private let successors: Successors
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(links: PeerLinks, context: ServiceContext, logger: Logger) {
+    init(links: PeerLinks, context: ServiceContext, successors: Successors, logger: Logger) {
         calls = PeerCalls(links: links)
+        self.successors = successors
         self.context = context
         self.logger = logger
     }
@@ -89,6 +101,7 @@ final class ClockExchange: Sendable {
     /// A node alone has nobody to compare with.
     private func beAlone() {
         context.clock.followNobody()
+        successors.set([])
         state.withLock { state in
             state.hasCompared = false
             state.isOff = false
@@ -103,6 +116,7 @@ final class ClockExchange: Sendable {
             calls.look(at: peer, within: .milliseconds(Self.milliseconds)) {
                 [weak self] response, sentAt, receivedAt in
                 guard let self else { return }
+                note(response, of: peer)
                 if let response {
                     watch.take(
                         ClockReading(
@@ -119,6 +133,23 @@ final class ClockExchange: Sendable {
         }
     }
 
+    private func note(_ response: PBLookResponse?, of peer: NodeID) {
+        let standing = response.map {
+            Standing(
+                takesLeadership: $0.takesLeadership,
+                hears: Set($0.hears.map { NodeID($0) })
+            )
+        }
+        state.withLock { $0.standings[peer] = standing }
+    }
+
+    /// Leadership given to a node that some others can't hear would cut those off.
+    private func mayLead(_ node: NodeID) -> Bool {
+        guard let standing = state.withLock({ $0.standings[node] }) else { return false }
+        let heard = Set(calls.links.alive).subtracting([node])
+        return standing.takesLeadership && heard.isSubset(of: standing.hears)
+    }
+
     private func judge() {
         let voters = voters
         guard voters.count > 1 else { return }
@@ -127,13 +158,9 @@ final class ClockExchange: Sendable {
         let isOff = if case .off = verdict { true } else { false }
         switch verdict {
         case .sound(let median), .off(let median):
-            let agreeing = watch.agreeing(with: median, wall: wall, monotonic: monotonic)
-            context.clock.follow(
-                median: median,
-                agreeing: agreeing,
-                wall: wall,
-                monotonic: monotonic
-            )
+            context.clock.follow(median: median, wall: wall, monotonic: monotonic)
+            let right = watch.agreeing(with: median, wall: wall, monotonic: monotonic)
+            successors.set(right.filter { mayLead($0) })
             let hasChanged = state.withLock { state in
                 defer { state.isOff = isOff }
                 (state.offset, state.hasCompared) = (median, true)

@@ -111,6 +111,11 @@ final class PeerLinks: PeerTransport {
     /// The nodes that there are links to.
     var peers: [NodeID] { state.withLock { $0.links.keys.sorted() } }
 
+    /// The peers that were heard from within the transport's keepalive time, ascending.
+    var alive: [NodeID] {
+        state.withLock { $0.links }.filter { $0.value.isOpen }.keys.sorted()
+    }
+
     /// Whether a node is known, so that its word counts.
     func knows(_ node: NodeID) -> Bool { link(node) != nil }
 

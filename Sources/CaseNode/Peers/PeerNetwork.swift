@@ -111,7 +111,12 @@ final class PeerNetwork: Sendable {
         )
         self.links = links
         self.receivers = receivers
-        routes = RouteService(peers: service, system: parts.systemMachine)
+        routes = RouteService(
+            peers: service,
+            system: parts.systemMachine,
+            links: links,
+            log: parts.log
+        )
         parts.peers = links
     }
 
@@ -124,6 +129,9 @@ final class PeerNetwork: Sendable {
             context.answer(question, of: shard, reply: reply)
         }
     }
+
+    /// From now on nobody gives leadership to this node.
+    func leadsNoMore() { routes.leadsNoMore() }
 
     /// Listens for others, and goes looking for them.
     func start() async throws {

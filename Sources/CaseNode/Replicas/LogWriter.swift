@@ -84,6 +84,9 @@ final class LogWriter: @unchecked Sendable {
     /// The disk has no room for entries: writes wait, and nothing new should be proposed.
     var isFull: Bool { queue.withLock { $0.isFull } }
 
+    /// The disk has no room for entries, or for a store.
+    var lacksRoom: Bool { queue.withLock { $0.lacksRoom } }
+
     /// A store on the same disk has no room for what is committed. Any thread.
     func storeRanFull() { report { $0.fullStores += 1 } }
 

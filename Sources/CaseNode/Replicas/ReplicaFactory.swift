@@ -11,6 +11,7 @@ struct ReplicaFactory: Sendable {
     let directory: DataDirectory
     let group: MultiThreadedEventLoopGroup
     let clock: SystemClock
+    let successors: Successors
     let log: LogWriter
     let lanes: [SerialLane]
     let checkpointLane: SerialLane
@@ -155,6 +156,7 @@ struct ReplicaFactory: Sendable {
             environment: ReplicaHost<Machine>.Environment(
                 eventLoop: group.next(),
                 clock: clock,
+                successors: successors,
                 log: log,
                 storeLane: lane,
                 checkpointLane: checkpointLane,

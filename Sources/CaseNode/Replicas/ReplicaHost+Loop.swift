@@ -106,10 +106,13 @@ extension ReplicaHost {
         }
     }
 
-    /// A node whose clock is wrong would only hand over again.
     private func preferLeader(_ state: inout LoopState) {
-        guard let preferred = state.preferred, preferred != node, state.driver.leads else { return }
-        state.driver.preferredLeader = clock.agrees(with: preferred) ? preferred : nil
+        let preferred = state.preferred.flatMap { $0 == node ? nil : $0 }
+        let isLed = state.driver.currentLeadership.leader == preferred
+        // It may lead already, whatever can be said of it.
+        state.driver.preferredLeader = preferred.flatMap {
+            isLed || successors.contains($0) ? $0 : nil
+        }
     }
 
     /// Without ticks a follower does not stand for election.

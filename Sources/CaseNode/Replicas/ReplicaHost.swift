@@ -134,6 +134,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     let machine: Machine
     let eventLoop: any EventLoop
     let clock: SystemClock
+    let successors: Successors
     let log: LogWriter
     let checkpointLane: SerialLane
     let checkpointEntries: UInt64
@@ -161,6 +162,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     struct Environment: Sendable {
         var eventLoop: any EventLoop
         var clock: SystemClock
+        var successors = Successors()
         var log: LogWriter
         var storeLane: SerialLane
         var checkpointLane: SerialLane
@@ -191,6 +193,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         self.machine = machine
         eventLoop = environment.eventLoop
         clock = environment.clock
+        successors = environment.successors
         log = environment.log
         checkpointLane = environment.checkpointLane
         checkpointEntries = UInt64(environment.checkpointEntries)

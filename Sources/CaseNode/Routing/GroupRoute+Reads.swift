@@ -9,10 +9,13 @@ extension GroupRoute {
     /// Lets a linearizable read look at this node's store: on nil. Without a replica there is none to look at.
     func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
         guard let local else { return reply(.notLeader(leader: leader)) }
+        let deadline = NIODeadline.now() + .milliseconds(Self.readMilliseconds)
         local.read { [self] failure in
-            guard case .notLeader(let leader?) = failure, leader != node else {
+            guard case .notLeader(let leader) = failure, leader != node else {
                 return reply(failure)
             }
+            // Leadership went elsewhere while the read waited, and nobody knows yet where to.
+            guard leader != nil || deadline > .now() else { return reply(failure) }
             gather(reply)
         }
     }
@@ -49,8 +52,15 @@ extension GroupRoute {
     ) {
         guard let local else { return reply(.notLeader(leader: nil)) }
         local.read { [self] failure in
-            guard case .notLeader(let leader?) = failure, leader != node else {
+            guard case .notLeader(let leader) = failure, leader != node else {
                 return reply(failure)
+            }
+            guard let leader else {
+                guard deadline > .now() else { return reply(failure) }
+                eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
+                    question(by: deadline, reply)
+                }
+                return
             }
             let time = TimeAmount.milliseconds(Self.readMilliseconds)
             peers.readIndex(group: group, at: leader, within: time) { [self] result in

@@ -66,10 +66,19 @@ final class RouteService: Sendable {
     private let reading = Mutex<ShardAnswering?>(nil)
     private let hearing = Mutex<(@Sendable (ShardID, Timestamp) -> Void)?>(nil)
 
-    init(peers: PeerService, system: SystemMachine) {
+    private let links: PeerLinks
+    private let log: LogWriter
+    private let isLeaving = Atomic(false)
+
+    init(peers: PeerService, system: SystemMachine, links: PeerLinks, log: LogWriter) {
         self.peers = peers
         self.system = system
+        self.links = links
+        self.log = log
     }
+
+    /// The node is about to stop, and says so to whoever looks.
+    func leadsNoMore() { isLeaving.store(true, ordering: .relaxed) }
 
     /// Answers a question to a shard's store.
     typealias ShardAnswering =
@@ -149,6 +158,8 @@ final class RouteService: Sendable {
                 PBLookResponse.with {
                     $0.wallMs = SystemClock.wall().rawValue
                     $0.knowsCaller = system.state.hasTakenPart(caller)
+                    $0.hears = links.alive.map(\.rawValue)
+                    $0.takesLeadership = !isLeaving.load(ordering: .relaxed) && !log.lacksRoom
                 }
             )
         } catch {

@@ -22,7 +22,6 @@ final class SystemClock: Sendable {
         var keeper: TimeKeeper
         /// Nil while there is nobody to compare with.
         var median: Median?
-        var agreeing: Set<NodeID> = []
     }
 
     private let state: Mutex<State>
@@ -64,30 +63,15 @@ final class SystemClock: Sendable {
 
     /// Most clocks are ahead of this machine's by `median`, which showed `wall` at the instant `monotonic` of its
     /// monotonic clock, in milliseconds. Time runs by them from there on, at the monotonic clock's rate: what the
-    /// machine's own clock does until the next comparison is not followed. `agreeing` are the other nodes whose clocks
-    /// are surely right.
-    func follow(
-        median: TimeSpan,
-        agreeing: Set<NodeID> = [],
-        wall: Timestamp,
-        monotonic: Int64
-    ) {
-        state.withLock { state in
-            state.median = Median(time: wall + median, monotonic: monotonic)
-            state.agreeing = agreeing
-        }
+    /// machine's own clock does until the next comparison is not followed.
+    func follow(median: TimeSpan, wall: Timestamp, monotonic: Int64) {
+        state.withLock { $0.median = Median(time: wall + median, monotonic: monotonic) }
         isTrusted.store(true, ordering: .relaxed)
     }
 
-    /// Whether another node's clock was surely right when it was looked at last.
-    func agrees(with node: NodeID) -> Bool { state.withLock { $0.agreeing.contains(node) } }
-
     /// There is nobody to compare with.
     func followNobody() {
-        state.withLock { state in
-            state.median = nil
-            state.agreeing = []
-        }
+        state.withLock { $0.median = nil }
         isTrusted.store(true, ordering: .relaxed)
     }
 

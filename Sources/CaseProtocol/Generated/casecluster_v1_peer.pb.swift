@@ -451,6 +451,12 @@ public nonisolated struct PBLookResponse: Sendable {
   /// The caller has run as a member of this cluster before, with data that it must still have.
   public var knowsCaller: Bool = false
 
+  /// The nodes that answer the sender's own messages now, ascending.
+  public var hears: [UInt64] = []
+
+  /// Leadership may be given to the sender: it is not about to stop, and its disk takes more.
+  public var takesLeadership: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1125,7 +1131,7 @@ nonisolated extension PBLookRequest: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension PBLookResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".LookResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}wall_ms\0\u{3}knows_caller\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}wall_ms\0\u{3}knows_caller\0\u{1}hears\0\u{3}takes_leadership\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1135,6 +1141,8 @@ nonisolated extension PBLookResponse: SwiftProtobuf.Message, SwiftProtobuf._Mess
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularInt64Field(value: &self.wallMs) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.knowsCaller) }()
+      case 3: try { try decoder.decodeRepeatedUInt64Field(value: &self.hears) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.takesLeadership) }()
       default: break
       }
     }
@@ -1147,12 +1155,20 @@ nonisolated extension PBLookResponse: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if self.knowsCaller != false {
       try visitor.visitSingularBoolField(value: self.knowsCaller, fieldNumber: 2)
     }
+    if !self.hears.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.hears, fieldNumber: 3)
+    }
+    if self.takesLeadership != false {
+      try visitor.visitSingularBoolField(value: self.takesLeadership, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: PBLookResponse, rhs: PBLookResponse) -> Bool {
     if lhs.wallMs != rhs.wallMs {return false}
     if lhs.knowsCaller != rhs.knowsCaller {return false}
+    if lhs.hears != rhs.hears {return false}
+    if lhs.takesLeadership != rhs.takesLeadership {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

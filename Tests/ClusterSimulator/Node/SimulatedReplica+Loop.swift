@@ -51,8 +51,10 @@ extension SimulatedReplica {
     private func passTick() {
         ticksSinceCheckpoint += 1
         driver.holdBack(!process.clocks.mayLead)
-        let agrees = preferred.map { process.clocks.agreeing.contains($0) } ?? false
-        driver.preferredLeader = agrees ? preferred : nil
+        driver.preferredLeader = preferred.flatMap { node in
+            let isLed = driver.currentLeadership.leader == node
+            return isLed || process.clocks.agreeing.contains(node) ? node : nil
+        }
         let returns = driver.leaderReturns
         driver.tick()
         process.world.coverage[.leadershipGivenBack] += driver.leaderReturns - returns
