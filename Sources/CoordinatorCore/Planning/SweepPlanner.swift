@@ -11,7 +11,8 @@ import ClusterPrimitives
 /// A shard refuses a time that its own clock has not reached. It is then told an earlier one, twice as
 /// far back with each refusal, half a second apart at most: a shard that is behind by 1 s acts within
 /// 3 s of the coordinator's instant, and the next time about as late as its clock is. Nothing is lost by
-/// that: whether a case is due is judged by the shard's time.
+/// that: whether a case is due is judged by the shard's time. Clocks that come together again are found out as
+/// fast: where something is due by this clock and not by the shard's, a time half as far back is tried first.
 ///
 /// What it knows is in memory alone, and comes from answers (the next due time) and announcements
 /// (one that moved earlier). Rejected: replicated due times, a second truth beside the shards' own
@@ -43,8 +44,9 @@ struct SweepPlanner: Sendable {
 
     private struct Shard: Sendable {
         var due = Due.unknown
-        /// The time that the sweep which is out was told.
+        /// The time that the sweep which is out was told, and how far back that was.
         var asOf = Timestamp.zero
+        var toldLag = TimeSpan(milliseconds: 0)
         /// How far the shard's clock seems to lie behind this one: no two run alike, and a shard does nothing
         /// for a time that it has not reached.
         var lag = TimeSpan(milliseconds: 0)
@@ -79,7 +81,7 @@ struct SweepPlanner: Sendable {
             #endif
             if quiet >= PlannerLimits.recheckTicks { shards[position].due = .unknown }
             shards[position].lag = Self.faded(shards[position].lag)
-            if isDue(position) { slots.want(ShardID(UInt16(position))) }
+            if isDue(position) || mayBeDue(position) { slots.want(ShardID(UInt16(position))) }
         }
         return start(&attempts)
     }
@@ -111,13 +113,18 @@ struct SweepPlanner: Sendable {
     ) -> [CoordinatorEffect] {
         guard let shard = slots.key(of: attempt) else { return [] }
         let position = Int(shard.rawValue)
-        if case .ahead = answer { shards[position].lag = Self.longer(shards[position].lag) }
+        // A try that was nearer than what is known to be far enough says nothing against that.
+        if case .ahead = answer, shards[position].toldLag >= shards[position].lag {
+            shards[position].lag = Self.longer(shards[position].lag)
+        }
         guard case .page(let count, let more, let next) = answer else {
             _ = slots.fail(attempt)
             return start(&attempts)
         }
         shards[position].answeredAtTick = ticks
-        shards[position].lag = Self.shorter(shards[position].lag)
+        shards[position].lag = Self.shorter(
+            min(shards[position].lag, shards[position].toldLag)
+        )
         let asOf = shards[position].asOf
         // Nothing done, yet something due at that time: nobody may do anything about it just now.
         guard count > 0 || !(more || (next.map { $0 <= asOf } ?? false)) else {
@@ -137,8 +144,10 @@ struct SweepPlanner: Sendable {
     private mutating func start(_ attempts: inout UInt64) -> [CoordinatorEffect] {
         slots.start(&attempts).map { shard, attempt in
             let position = Int(shard.rawValue)
-            let asOf = time(of: position)
+            let lag = isDue(position) ? shards[position].lag : Self.nearer(shards[position].lag)
+            let asOf = now + TimeSpan(milliseconds: -lag.milliseconds)
             shards[position].asOf = asOf
+            shards[position].toldLag = lag
             shards[position].announced = nil
             return .tell(
                 shard,
@@ -157,6 +166,17 @@ struct SweepPlanner: Sendable {
 
     private func isDue(_ position: Int) -> Bool {
         shards[position].due.holds(at: time(of: position))
+    }
+
+    /// Something is due by this clock, and would not be done yet by what is known of the shard's.
+    private func mayBeDue(_ position: Int) -> Bool {
+        shards[position].lag.milliseconds >= PlannerLimits.tickMillisecondsMax
+            && !isDue(position) && shards[position].due.holds(at: now)
+    }
+
+    /// Half as far back.
+    private static func nearer(_ lag: TimeSpan) -> TimeSpan {
+        TimeSpan(milliseconds: lag.milliseconds / 2)
     }
 
     /// After a refusal: twice as far behind, so that a few tries find a time that the shard has reached.
