@@ -68,7 +68,8 @@ extension CaseClient {
         let identity = try Self.metadata(options.token ?? configuration.token)
         let metadata = staleness.map { identity.merging($0) } ?? identity
         // Who does with an older state needs no leader.
-        let shard = staleness == nil ? (request as? any CaseBound)?.shard : nil
+        let mayFollow = configuration.followsLeaders && staleness == nil
+        let shard = mayFollow ? (request as? any CaseBound)?.shard : nil
         var trial = Trial(
             retry: configuration.retry,
             ends: .now() + TimeAmount(options.deadline ?? configuration.deadline)
@@ -84,7 +85,9 @@ extension CaseClient {
             } catch {
                 failure = error
             }
-            if let leader = trial.hop(after: failure), let hinted = nodes.hinted(leader) {
+            if configuration.followsLeaders, let leader = trial.hop(after: failure),
+                let hinted = nodes.hinted(leader)
+            {
                 node = hinted
                 do {
                     return try await attempt(node, shard, path, message, reply, sent, &trial)

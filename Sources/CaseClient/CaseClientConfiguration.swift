@@ -32,6 +32,11 @@ public struct CaseClientConfiguration: Sendable {
     /// When and how often to try again. Default: `CaseRetryPolicy()`.
     public var retry: CaseRetryPolicy
 
+    /// Whether calls about a case go to the node that leads the case's shard, also where it is none of `endpoints`.
+    /// Default: true. False: only `endpoints` are asked, and pass calls on: for a client that reaches no other
+    /// address.
+    public var followsLeaders: Bool
+
     /// Where idempotency keys and the jitter of pauses come from. Default: the system's generator.
     ///
     /// A generator of your own must not repeat itself between runs: a repeated key answers an
@@ -49,6 +54,7 @@ public struct CaseClientConfiguration: Sendable {
         deadline: Duration = .seconds(10),
         attemptDeadline: Duration = .seconds(1),
         retry: CaseRetryPolicy = CaseRetryPolicy(),
+        followsLeaders: Bool = true,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.endpoints = endpoints
@@ -57,6 +63,7 @@ public struct CaseClientConfiguration: Sendable {
         self.deadline = deadline
         self.attemptDeadline = attemptDeadline
         self.retry = retry
+        self.followsLeaders = followsLeaders
         self.random = random
     }
 }

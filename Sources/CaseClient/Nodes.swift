@@ -32,6 +32,8 @@ final class Nodes: Sendable {
         var isShutDown = false
     }
 
+    /// All connections of a client are on one thread: who runs there too changes threads for none of its calls.
+    let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
     private let endpoints: [CaseEndpoint]
     private let configured: [RPCClient]
     private let security: CaseClientSecurity
@@ -59,7 +61,9 @@ final class Nodes: Sendable {
         security = configuration.security
         let tls = try Self.tls(configuration.security)
         self.tls = tls
-        configured = configuration.endpoints.map { Self.connection($0, tls) }
+        configured = configuration.endpoints.map { [eventLoop] in
+            Self.connection($0, tls, eventLoop)
+        }
     }
 
     /// The node to ask first.
@@ -105,7 +109,7 @@ final class Nodes: Sendable {
                 return Node(index: nil, endpoint: endpoint, rpc: known)
             }
             guard !state.isShutDown, state.hinted.count < Self.hintedMax else { return nil }
-            let rpc = Self.connection(endpoint, tls)
+            let rpc = Self.connection(endpoint, tls, eventLoop)
             state.hinted[endpoint] = rpc
             return Node(index: nil, endpoint: endpoint, rpc: rpc)
         }
@@ -146,10 +150,14 @@ final class Nodes: Sendable {
         }
     }
 
-    private static func connection(_ endpoint: CaseEndpoint, _ tls: TLSContext?) -> RPCClient {
+    private static func connection(
+        _ endpoint: CaseEndpoint,
+        _ tls: TLSContext?,
+        _ eventLoop: any EventLoop
+    ) -> RPCClient {
         let target = RPCTarget(host: endpoint.host, port: endpoint.port, serverName: nil)
         var configuration = RPCClient.Configuration(targets: [target], tls: tls)
         configuration.rpc.messageBytesMax = messageBytesMax
-        return RPCClient(configuration, group: MultiThreadedEventLoopGroup.singleton)
+        return RPCClient(configuration, group: eventLoop)
     }
 }

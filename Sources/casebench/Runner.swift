@@ -27,7 +27,9 @@ struct Runner<Load: Workload>: Sendable {
         let ends = begun + duration
         let results = await withTaskGroup(of: (Int, Load.Worker, Meter).self) { group in
             for (index, worker) in workers.enumerated() {
-                group.addTask {
+                // Whoever calls one after the other runs best where its answers arrive.
+                let executor = workload.stage.client(index).taskExecutor
+                group.addTask(executorPreference: executor) {
                     var worker = worker
                     var meter = Meter()
                     while ContinuousClock.now < ends { await worker.step(&meter) }

@@ -7,6 +7,9 @@ protocol Workload: Sendable {
     /// As the command names it.
     static var name: String { get }
 
+    /// What they share.
+    var stage: Stage { get }
+
     /// Makes a worker; it lives through all rounds.
     func worker(_ index: Int) -> Worker
 

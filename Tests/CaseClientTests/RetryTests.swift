@@ -198,6 +198,29 @@ import Testing
         }
     }
 
+    /// Who reaches the given endpoints alone asks no other.
+    @Test func aClientThatFollowsNobodyAsksItsEndpointsAgain() async throws {
+        try await ScriptedServer.with([try .reply(Self.receipt())]) { leader in
+            let detail = PBErrorDetail.with {
+                $0.kind = "not-leader"
+                $0.leader = leader.endpoint.description
+            }
+            let script = [
+                try ScriptedServer.Answer.failure(.unavailable, detail),
+                try .reply(Self.receipt()),
+            ]
+            try await ScriptedServer.with(script) { follower in
+                var configuration = testConfiguration([follower.endpoint])
+                configuration.followsLeaders = false
+                try await withClient(configuration) { client in
+                    try await client.execute(.resume, on: Self.caseID)
+                }
+                #expect(follower.received.count == 2)
+                #expect(leader.received.isEmpty)
+            }
+        }
+    }
+
     /// A token must not be sent in plain text to wherever an answer points.
     @Test func aHintOutsideLoopbackIsNotFollowedInPlainText() async throws {
         let detail = PBErrorDetail.with {
