@@ -190,7 +190,8 @@ final class ChaosCluster: Sendable {
                 security: certificates.map { .tls(roots: $0.roots) } ?? .plaintext,
                 token: token,
                 deadline: deadline,
-                attemptDeadline: .milliseconds(1_500)
+                attemptDeadline: .milliseconds(1_500),
+                followsLeaders: !alone
             )
         )
     }

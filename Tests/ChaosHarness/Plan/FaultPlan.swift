@@ -48,6 +48,9 @@ public struct FaultPlan: Hashable, Codable, Sendable {
     /// What comes twice a round: it alone lets a leader that others have replaced answer as if it still led.
     static let twice: Set<FaultKind> = [.suspend]
 
+    /// So long after a fault of a node the node is one of three again, in milliseconds.
+    static let recovery = 2_000
+
     /// Draws a plan.
     public init(_ settings: Settings) {
         self.settings = settings
@@ -115,7 +118,8 @@ private struct Drawing {
             strength: strength(of: kind)
         )
         while let conflict = conflict(with: fault) {
-            fault.startsAt = conflict.endsAt + 1
+            let recovery = conflict.disturbs(fault) ? FaultPlan.recovery : 0
+            fault.startsAt = conflict.endsAt + recovery + 1
             guard fault.endsAt <= settings.lasts else { return nil }
         }
         return fault
@@ -126,11 +130,9 @@ private struct Drawing {
         let running = faults.filter {
             $0.startsAt <= fault.endsAt && $0.endsAt >= fault.startsAt
         }
+        if let alone = faults.first(where: { $0.disturbs(fault) }) { return alone }
         if running.count >= FaultPlan.togetherMax { return running.min { $0.endsAt < $1.endsAt } }
         return running.first { other in
-            // A node that is suspended shows something only while the others go on without it.
-            if other.kind == .suspend, fault.kind.mayEndNode { return true }
-            if fault.kind == .suspend, other.kind.mayEndNode { return true }
             guard other.kind.means == fault.kind.means else { return false }
             // Of clocks, cuts and qualities one at a time in the whole cluster; the rest node by node.
             switch fault.kind.means {

@@ -16,6 +16,16 @@ public struct PlannedFault: Hashable, Codable, Sendable {
     /// When it ends, in milliseconds since faults began.
     public var endsAt: Int { startsAt + lasts }
 
+    /// A node that is suspended shows something only while the others go on without it: one of the two is, and the
+    /// other may have a node away then, or shortly before or after.
+    func disturbs(_ other: PlannedFault) -> Bool {
+        let isApart =
+            kind == .suspend && other.kind.mayEndNode
+            || other.kind == .suspend && kind.mayEndNode
+        return isApart && startsAt <= other.endsAt + FaultPlan.recovery
+            && endsAt + FaultPlan.recovery >= other.startsAt
+    }
+
     /// One line for people.
     public var summary: String {
         let nodes = slots.map { "node \($0 + 1)" }.joined(separator: ", ")

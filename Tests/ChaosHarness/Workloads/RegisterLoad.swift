@@ -82,6 +82,8 @@ private final class Register: Sendable {
                 )
             }
             guard case .done(let receipt) = outcome else { return }
+            // Where nobody is at the old one, this is whoever leaves it last.
+            defer { leave(stage, old) }
             book.withLock { book in
                 book.current = receipt.caseID
                 book.order.append(receipt.caseID)
@@ -219,6 +221,12 @@ private final class Register: Sendable {
         try patiences.map { patience in
             try stage.client("sven", first: slot, alone: true, deadline: patience)
         }
+    }
+
+    private func leave(_ stage: Stage, _ id: String) {
+        guard !id.isEmpty else { return }
+        begin(id)
+        end(stage, id)
     }
 
     private func begin(_ id: String) {
