@@ -11,7 +11,8 @@ struct Chaos: AsyncParsableCommand {
         abstract: "Real nodes under real faults, with every promise checked.",
         discussion: """
             Exit codes: 0 all promises were kept; 1 one was broken, or could not be decided; 2 the run \
-            could not be held; 64 the options can't be used.
+            could not be held; 64 the options can't be used; 130 it was broken off by a signal, and all \
+            that it had made is gone.
             """
     )
 
@@ -135,9 +136,16 @@ struct Chaos: AsyncParsableCommand {
     private func hold(_ run: ChaosRun, _ number: Int) async throws -> ChaosReport {
         say("seed \(run.options.seed)")
         let report: ChaosReport
+        let running = Task { try await run.run { say($0) } }
+        let signals = whenInterrupted {
+            say("breaking off: what was begun is undone")
+            running.cancel()
+        }
+        defer { for signal in signals { signal.cancel() } }
         do {
-            report = try await run.run { say($0) }
+            report = try await running.value
         } catch {
+            guard !running.isCancelled else { throw ExitCode(Self.interrupted) }
             FileHandle.standardError.write(Data("casechaos: \(error)\n".utf8))
             throw ExitCode(2)
         }
@@ -147,6 +155,25 @@ struct Chaos: AsyncParsableCommand {
             say("page: \(path)")
         }
         return report
+    }
+
+    /// As a shell has it for SIGINT.
+    private static let interrupted: Int32 = 130
+
+    /// Calls `action` at the first signal that asks the program to end; the second one ends it.
+    private func whenInterrupted(
+        _ action: @escaping @Sendable () -> Void
+    ) -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM, SIGHUP].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                signal(number, SIG_DFL)
+                action()
+            }
+            source.activate()
+            return source
+        }
     }
 
     private static func numbered(_ path: String, _ number: Int) -> String {

@@ -21,16 +21,24 @@ struct NamespaceSite: Site {
     let needsTLS = true
     let summary = "network namespaces"
 
-    /// Nil where this process may not make any.
+    /// Runs on one machine at most, those included that were killed and have left their namespaces behind.
+    static let runsMax = 128
+    private static let directory = "/run/netns"
+
+    /// Nil where this process may not make any, or all numbers are taken.
     init?() {
         guard geteuid() == 0, access(Self.tool, X_OK) == 0 else { return nil }
-        run = 64 + Int(getpid()) % 128
-        do {
-            try Self.ip("netns add \(name(0))")
-            try Self.ip("netns delete \(name(0))")
-        } catch {
-            return nil
+        // The directory comes with the machine's first namespace.
+        let known = (try? FileManager.default.contentsOfDirectory(atPath: Self.directory)) ?? []
+        let numbers = (0..<Self.runsMax).map { 64 + (Int(getpid()) + $0) % Self.runsMax }
+        let free = numbers.first { number in
+            !known.contains { $0.hasPrefix("chaos\(number)-") }
         }
+        guard let free else { return nil }
+        run = free
+        // Held for as long as the run: it says that the number is taken.
+        do { try Self.ip("netns add \(name(0))") } catch { return nil }
+        made.withLock { _ = $0.insert(0) }
     }
 
     private func name(_ node: UInt64) -> String { "chaos\(run)-\(node)" }

@@ -32,7 +32,8 @@ public struct ChaosRun: Sendable {
     /// Holds it.
     /// - Parameter progress: is told a line now and then.
     /// - Returns: what it came to.
-    /// - Throws: where there was nothing to judge: the machine could not carry the run.
+    /// - Throws: where there was nothing to judge: the machine could not carry the run, or the task was cancelled. All
+    ///   that was made is gone by then.
     public func run(
         progress: @escaping @Sendable (String) -> Void
     ) async throws -> ChaosReport {
@@ -43,7 +44,8 @@ public struct ChaosRun: Sendable {
             try await cluster.tearDown()
             return report
         } catch {
-            try await cluster.tearDown()
+            // Also where the task was cancelled, which would cut it short.
+            try await Task { try await cluster.tearDown() }.value
             throw error
         }
     }
@@ -73,6 +75,7 @@ public struct ChaosRun: Sendable {
             await group.waitForAll()
             reporting.cancel()
         }
+        try Task.checkCancellation()
         progress("healed; asking the cluster what became of it all")
         await cluster.heal()
         let healedAt = ContinuousClock.now
