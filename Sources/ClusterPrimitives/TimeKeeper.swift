@@ -32,7 +32,7 @@ public struct TimeKeeper: Sendable {
 
     private var lastTime: Timestamp
     /// The last time that is known to stand in a log.
-    private var floor: Timestamp
+    public private(set) var floor: Timestamp
     private var lastMonotonic: Int64
     private var jump: Jump?
     /// How far the wall clock lies behind the time given out, or the median behind a log's; zero while they

@@ -45,6 +45,9 @@ public struct ClockReading: Hashable, Sendable {
 public enum ClockVerdict: Hashable, Sendable {
     /// Too few were seen of late to say anything.
     case unknown
+    /// A majority was seen, and no majority agrees: some are away and one of the others is wrong, nobody knows which.
+    /// Who knew the time before goes by its monotonic clock. By how much each clock is ahead, ascending.
+    case unsettled(clocks: [TimeSpan])
     /// Within the bound. Time is the median: this node's clock plus `median`.
     case sound(median: TimeSpan)
     /// Off by more than the bound: this node should not lead. `median` is how far the others are ahead.
@@ -109,10 +112,29 @@ public struct ClockJudge: Sendable {
             }
         }
         guard !voters.isEmpty, clocks.count > voters.count / 2 else { return .unknown }
-        let median = clocks.sorted(by: <)[(clocks.count - 1) / 2]
+        clocks.sort(by: <)
+        let median = clocks[(clocks.count - 1) / 2]
+        let agreeing = clocks.count { clock in
+            let uncertainty = clock.uncertainty + median.uncertainty
+            return abs(clock.offset - median.offset) - uncertainty <= Self.boundMilliseconds
+        }
+        guard agreeing > voters.count / 2 else {
+            return .unsettled(clocks: clocks.map { TimeSpan(milliseconds: $0.offset) })
+        }
         let span = TimeSpan(milliseconds: median.offset)
         return abs(median.offset) - median.uncertainty > Self.boundMilliseconds
             ? .off(median: span) : .sound(median: span)
+    }
+
+    /// Which of several clocks to go by where no majority agrees and nothing is known from before: the earliest that is
+    /// not behind what stands in a log, `floor`, since most clocks had reached that; else the latest. Each is ahead of
+    /// `wall` by one of `clocks`, ascending.
+    public static func guess(
+        among clocks: [TimeSpan],
+        wall: Timestamp,
+        floor: Timestamp
+    ) -> TimeSpan? {
+        clocks.first { wall + $0 >= floor } ?? clocks.last
     }
 
     /// The nodes whose clocks are surely within the bound of the median, which is `median` ahead of this node's

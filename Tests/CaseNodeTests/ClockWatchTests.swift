@@ -97,11 +97,39 @@ import Testing
         #expect(verdict([reading(2, ahead: 0)], voters: 5) == .unknown)
         #expect(verdict([], voters: 1) == .sound(median: TimeSpan(milliseconds: 0)))
         #expect(verdict([], voters: 0) == .unknown)
-        // Two of three are a majority; of two clocks the earlier one counts.
+        // Two of three are a majority; of two clocks that agree the earlier one counts.
         #expect(
-            verdict([reading(2, ahead: 5_000)]) == .sound(median: TimeSpan(milliseconds: 0))
+            verdict([reading(2, ahead: 500)]) == .sound(median: TimeSpan(milliseconds: 0))
         )
-        #expect(verdict([reading(2, ahead: -5_000)]) == .off(median: .seconds(-5)))
+        #expect(
+            verdict([reading(2, ahead: -500)]) == .sound(median: TimeSpan(milliseconds: -500))
+        )
+    }
+
+    /// Goal: with one node away a wrong clock can't be told from a right one, and must not stop time, or go ahead of
+    /// it: whoever has known the time goes on by that.
+    @Test func ofTwoThatDisagreeNeitherIsFollowed() {
+        let zero = TimeSpan(milliseconds: 0)
+        #expect(verdict([reading(2, ahead: 5_000)]) == .unsettled(clocks: [zero, .seconds(5)]))
+        #expect(verdict([reading(2, ahead: -5_000)]) == .unsettled(clocks: [.seconds(-5), zero]))
+        let split = [reading(2, ahead: 0), reading(3, ahead: 9_000), reading(4, ahead: 9_000)]
+        #expect(
+            verdict(split, voters: 5)
+                == .unsettled(clocks: [zero, zero, .seconds(9), .seconds(9)])
+        )
+    }
+
+    /// What stands in a log was the time once.
+    @Test func aGuessIsNotBehindTheLog() {
+        let clocks: [TimeSpan] = [.seconds(-1_700), .seconds(0), .seconds(600)]
+        func guess(_ floor: TimeSpan) -> TimeSpan? {
+            ClockJudge.guess(among: clocks, wall: noon, floor: noon + floor)
+        }
+        #expect(guess(.seconds(-1)) == .seconds(0))
+        #expect(guess(.seconds(-2_000)) == .seconds(-1_700))
+        #expect(guess(.seconds(1)) == .seconds(600))
+        #expect(guess(.seconds(900)) == .seconds(600))
+        #expect(ClockJudge.guess(among: [], wall: noon, floor: noon) == nil)
     }
 
     @Test func oldAndUncertainReadingsDoNotCount() {

@@ -157,6 +157,15 @@ final class ClockExchange: Sendable {
         let verdict = verdict(voters, wall, monotonic)
         let isOff = if case .off = verdict { true } else { false }
         switch verdict {
+        // What was followed last holds on; with nothing to hold on to there is one guess.
+        case .unsettled(let clocks):
+            guard !state.withLock({ $0.hasCompared }) else { return }
+            let floor = context.clock.floor
+            guard let guess = ClockJudge.guess(among: clocks, wall: wall, floor: floor) else {
+                return
+            }
+            context.clock.follow(median: guess, wall: wall, monotonic: monotonic)
+            state.withLock { ($0.offset, $0.hasCompared) = (guess, true) }
         case .sound(let median), .off(let median):
             context.clock.follow(median: median, wall: wall, monotonic: monotonic)
             let right = watch.agreeing(with: median, wall: wall, monotonic: monotonic)

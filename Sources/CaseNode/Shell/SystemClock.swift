@@ -78,6 +78,9 @@ final class SystemClock: Sendable {
     /// Time goes on from `floor` if it is not there yet, or stands there until most clocks have reached it.
     func raise(to floor: Timestamp) { state.withLock { $0.keeper.raise(to: floor) } }
 
+    /// The last time that is known to stand in a log.
+    var floor: Timestamp { state.withLock { $0.keeper.floor } }
+
     /// How far the clock lies behind the time in force; zero while it is right.
     var alarm: TimeSpan { state.withLock { $0.keeper.alarm } }
 

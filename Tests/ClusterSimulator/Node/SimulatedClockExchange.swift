@@ -57,6 +57,12 @@ final class SimulatedClockExchange {
         case .sound(let median), .off(let median):
             (lastMedian, mayLead) = ((wall + median, monotonic), true)
             agreeing = judge.agreeing(with: median, wall: wall, monotonic: monotonic)
+        case .unsettled(let clocks):
+            let floor = process.keeper.floor
+            guard lastMedian == nil,
+                let guess = ClockJudge.guess(among: clocks, wall: wall, floor: floor)
+            else { return }
+            (lastMedian, mayLead) = ((wall + guess, monotonic), true)
         case .unknown: break
         }
         guard case .off = verdict else { return }
