@@ -159,6 +159,7 @@ final class ClockExchange: Sendable {
         switch verdict {
         // What was followed last holds on; with nothing to hold on to there is one guess.
         case .unsettled(let clocks):
+            successors.set([])
             guard !state.withLock({ $0.hasCompared }) else { return }
             let floor = context.clock.floor
             guard let guess = ClockJudge.guess(among: clocks, wall: wall, floor: floor) else {
@@ -177,7 +178,7 @@ final class ClockExchange: Sendable {
             }
             if hasChanged { report(isOff, median) }
         // Then no group has a quorum here; what was seen last holds on.
-        case .unknown: break
+        case .unknown: successors.set([])
         }
         guard isOff else { return }
         for shard in context.shards where shard.leader == context.node { shard.local?.handOver() }
@@ -192,6 +193,7 @@ final class ClockExchange: Sendable {
     ) -> ClockVerdict {
         let groups = context.system.machine.state.shardMap.lazy.map(\.voters)
             .filter { [context] in $0.contains(context.node) }
+        var best = ClockVerdict.unknown
         for voters in [voters] + groups {
             let verdict = watch.verdict(
                 own: context.node,
@@ -199,9 +201,13 @@ final class ClockExchange: Sendable {
                 wall: wall,
                 monotonic: monotonic
             )
-            if verdict != .unknown { return verdict }
+            switch verdict {
+            case .sound, .off: return verdict
+            case .unsettled: if best == .unknown { best = verdict }
+            case .unknown: break
+            }
         }
-        return .unknown
+        return best
     }
 
     private func report(_ isOff: Bool, _ median: TimeSpan) {

@@ -52,18 +52,25 @@ final class SimulatedClockExchange {
         let verdicts = voters.lazy.map { [self] in
             judge.verdict(own: process.node.id, voters: $0, wall: wall, monotonic: monotonic)
         }
-        let verdict = verdicts.first { $0 != .unknown } ?? .unknown
+        let settled = verdicts.first {
+            switch $0 {
+            case .sound, .off: true
+            case .unsettled, .unknown: false
+            }
+        }
+        let verdict = settled ?? verdicts.first { $0 != .unknown } ?? .unknown
         switch verdict {
         case .sound(let median), .off(let median):
             (lastMedian, mayLead) = ((wall + median, monotonic), true)
             agreeing = judge.agreeing(with: median, wall: wall, monotonic: monotonic)
         case .unsettled(let clocks):
+            agreeing = []
             let floor = process.keeper.floor
             guard lastMedian == nil,
                 let guess = ClockJudge.guess(among: clocks, wall: wall, floor: floor)
             else { return }
             (lastMedian, mayLead) = ((wall + guess, monotonic), true)
-        case .unknown: break
+        case .unknown: agreeing = []
         }
         guard case .off = verdict else { return }
         for replica in process.replicas where replica.leadership.leader == process.node.id {
