@@ -38,7 +38,9 @@ public final class CaseClient: Sendable {
     }
 
     /// For tasks that mostly make calls of this client and never block: they run on the thread that answers arrive on,
-    /// which saves two changes of threads a call. While such a task computes nothing is sent or answered.
+    /// which saves two changes of threads a call. Child tasks inherit the preference. While such a task computes,
+    /// nothing of this client is sent, answered or given up, nor of whoever else has been given the same event loop of
+    /// the process's shared ones.
     ///
     /// ```swift
     /// await withTaskExecutorPreference(client.taskExecutor) { ... }

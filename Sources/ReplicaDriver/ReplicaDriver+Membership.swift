@@ -27,8 +27,7 @@ extension ReplicaDriver {
         guard leads else {
             return .notLeader(leader: leadership.leader)
         }
-        proposeGathered()
-        switch raft.step(.transferLeadership(to: node)) {
+        switch beginTransfer(to: node) {
         case nil: return nil
         case .foreignPeer: return .unfitChange("node \(node) has no vote in \(group)")
         case let refusal?: return failure(for: refusal)
@@ -80,9 +79,10 @@ extension ReplicaDriver {
     }
 
     /// What was given before is proposed before: afterwards it would be refused.
-    private mutating func beginTransfer(to node: NodeID) {
+    @discardableResult
+    private mutating func beginTransfer(to node: NodeID) -> Refusal? {
         proposeGathered()
-        raft.step(.transferLeadership(to: node))
+        return raft.step(.transferLeadership(to: node))
     }
 
     /// Once the membership has changed, nobody may be brought up by the log from its first entry: a newcomer

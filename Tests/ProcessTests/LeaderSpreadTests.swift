@@ -12,10 +12,9 @@ struct LeaderSpreadTests {
     @Test func leadershipGoesBackToWhoWasAway() async throws {
         let nodes = try await ThreeNodes.start(arguments: ["--shards", "\(Self.shards)"])
         let token = try nodes.adminToken
-        let load = try await CommentLoad.prepare(
-            admin: try nodes.client(token: token),
+        let load = try await nodes.load(
             CommentLoad.Size(workers: Self.workers, evenlyOver: Self.shards)
-        ) { token in try nodes.client(token: token) }
+        )
         load.gate.open()
         let running = Task { await load.run() }
         // Whoever was elected first.

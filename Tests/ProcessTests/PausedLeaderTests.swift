@@ -27,10 +27,9 @@ struct PausedLeaderTests {
     func aPausedLeaderIsReplacedAndWakesHarmless(seed: UInt64) async throws {
         let nodes = try await ThreeNodes.start(arguments: ["--shards", "\(Self.shards)"])
         let token = try nodes.adminToken
-        let load = try await CommentLoad.prepare(
-            admin: try nodes.client(token: token),
+        let load = try await nodes.load(
             CommentLoad.Size(workers: Self.workers, evenlyOver: Self.shards)
-        ) { token in try nodes.client(token: token) }
+        )
         let admin = try nodes.client(token: token)
         let secret = try await nodes.supervisor(admin)
         await admin.shutdown()

@@ -80,3 +80,12 @@ extension ThreeNodes {
         return checksums.allSatisfy { $0 == checksums[0] }
     }
 }
+
+extension ThreeNodes {
+    /// A load of comments by clients that ask all three nodes; it waits at its gate.
+    func load(_ size: CommentLoad.Size) async throws -> CommentLoad {
+        try await CommentLoad.prepare(admin: try client(token: adminToken), size) { token in
+            try client(token: token)
+        }
+    }
+}

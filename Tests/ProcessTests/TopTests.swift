@@ -54,11 +54,9 @@ struct TopTests {
 
     @Test func samplesSayWhatTheNodesDo() async throws {
         let nodes = try await ThreeNodes.start(arguments: ["--shards", "4"])
-        let token = try nodes.adminToken
-        let load = try await CommentLoad.prepare(
-            admin: try nodes.client(token: token),
+        let load = try await nodes.load(
             CommentLoad.Size(workers: 8, evenlyOver: 4)
-        ) { token in try nodes.client(token: token) }
+        )
         load.gate.open()
         let running = Task { await load.run() }
         await load.advance(by: 50)
