@@ -63,6 +63,13 @@ public struct RaftConfiguration: Sendable {
     /// a joint configuration. A leader that ended its own vote could leave behind voters that don't
     /// know it yet, and who, with the old majorities, can't elect anybody.
     public var strictChanges = true
+    /// Whether who refuses a candidate its vote says how far is committed, which the candidate then knows too.
+    ///
+    /// A replica that has left the group knows that the change is committed, and stands no more; those
+    /// who stayed may have forgotten it, and need its vote, which it can't give where its log goes further:
+    /// nobody would ever lead. The published scripts know nothing of it. Source: TiKV's raft-rs, which found
+    /// groups stuck so.
+    public var tellsCommitToCandidates = true
     /// Whether a leader that is removed or demoted all the same steps down by itself.
     public var stepsDownOnRemoval = true
     /// Whether a leader appends configuration changes that don't fit the configuration in force.

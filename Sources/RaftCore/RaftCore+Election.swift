@@ -80,7 +80,7 @@ extension RaftCore {
         }
         #endif
         guard mayVote, log.isUpToDate(candidate) else {
-            sendAfterWrite(Message(answer, to: message.from, term: term, reject: true))
+            sendAfterWrite(rejection(answer, to: message.from))
             return
         }
         // With the request's term: a pre-candidate would pass over an answer from its own, older
@@ -91,6 +91,30 @@ extension RaftCore {
             electionElapsed = 0
             vote = message.from
         }
+    }
+
+    /// A no, with what is committed: see `RaftConfiguration.tellsCommitToCandidates`.
+    private func rejection(_ answer: Message.Kind, to candidate: NodeID) -> Message {
+        var message = Message(answer, to: candidate, term: term, reject: true)
+        guard settings.tellsCommitToCandidates, let logTerm = log.term(at: log.committed) else {
+            return message
+        }
+        message.commit = log.committed
+        message.logTerm = logTerm
+        return message
+    }
+
+    /// Takes over from a rejection what is committed, if this log holds it: logs that share an entry are equal up
+    /// to it.
+    mutating func learnCommit(from message: Message) {
+        guard role != .leader, message.reject, message.commit > log.committed,
+            log.term(at: message.commit) == message.logTerm
+        else { return }
+        log.commit(to: message.commit)
+        // Who stands may be no voter any more, or need others' votes: see `campaignIfAllowed`.
+        guard role != .follower, log.hasUnappliedChange(pageBytes: settings.committedBytesMax)
+        else { return }
+        becomeFollower(term: term, lead: .none)
     }
 
     /// Counts an answer, as candidate or pre-candidate.

@@ -28,6 +28,7 @@ extension RaftCore {
         case .append, .heartbeat, .snapshot:
             return receiveFromLeader(message)
         case .voteResponse, .preVoteResponse:
+            learnCommit(from: message)
             if role == .candidate || role == .preCandidate { receiveVoteAnswer(message) }
         case .appendResponse:
             if role == .leader { receiveAppendAnswer(message) }

@@ -170,4 +170,72 @@ struct ElectionTests {
         for _ in 0..<10 { replica.run(.tick) }
         #expect(replica.run(.propose([[1]])) == nil, "a transfer that failed is given up")
     }
+
+    /// Who refuses a shorter log says what is committed.
+    @Test func refusalTellsWhatIsCommitted() throws {
+        var replica = try DrivenReplica()
+        replica.receive(.append, from: 2, term: 3) {
+            $0.entries = [Entry(2, 1), Entry(3, 2)]
+            $0.commit = LogIndex(1)
+        }
+        replica.settle()
+        replica.receive(.vote, from: 3, term: 4) {
+            ($0.index, $0.logTerm) = (LogIndex(1), Term(2))
+        }
+        replica.settle()
+        let answer = try #require(replica.takeSent(.voteResponse).first)
+        #expect(answer.reject)
+        #expect(answer.commit == LogIndex(1) && answer.logTerm == Term(2))
+    }
+
+    /// A candidate takes that over only for an entry that it holds.
+    @Test func refusedCandidateLearnsWhatIsCommitted() throws {
+        var replica = try DrivenReplica()
+        replica.receive(.append, from: 2, term: 3) { $0.entries = [Entry(2, 1), Entry(3, 2)] }
+        replica.settle()
+        replica.run(.campaign)
+        for (index, term, commit) in [(2, 4, 0), (9, 3, 0), (0, 0, 0), (1, 2, 1), (2, 3, 2)]
+            as [(UInt64, UInt64, UInt64)]
+        {
+            replica.receive(.voteResponse, from: 3) {
+                $0.reject = true
+                ($0.commit, $0.logTerm) = (LogIndex(index), Term(term))
+            }
+            replica.settle()
+            #expect(replica.core.status.commit == LogIndex(commit), "told of \(index) in \(term)")
+        }
+    }
+
+    /// Two replicas that have left the group have the longer log: who stayed learns from them that they left, and
+    /// needs their votes no more.
+    @Test func whoStayedLeadsWithoutThoseWhoLeft() throws {
+        let joint = Configuration(
+            voters: [1, 2, 4].map { NodeID($0) },
+            votersOutgoing: [3, 4, 5].map { NodeID($0) },
+            autoLeave: true
+        )
+        var replica = try DrivenReplica(storage: MemoryLog(configuration: joint))
+        replica.receive(.append, from: 4, term: 1) {
+            var leave = Entry(.leaveJoint)
+            (leave.term, leave.index) = (Term(1), LogIndex(1))
+            $0.entries = [leave]
+        }
+        replica.settle()
+        replica.run(.campaign)
+        for node: UInt64 in [3, 5] {
+            replica.receive(.voteResponse, from: node) {
+                $0.reject = true
+                ($0.commit, $0.logTerm) = (LogIndex(1), Term(1))
+            }
+            replica.settle()
+        }
+        #expect(replica.core.role == .follower)
+        #expect(
+            replica.core.configuration == Configuration(voters: [1, 2, 4].map { NodeID($0) })
+        )
+        replica.run(.campaign)
+        replica.receive(.voteResponse, from: 2)
+        replica.settle()
+        #expect(replica.core.role == .leader)
+    }
 }

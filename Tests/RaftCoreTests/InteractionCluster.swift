@@ -277,6 +277,7 @@ struct InteractionCluster {
             settings.asyncStorageWrites = flag("async-storage-writes")
             settings.forwardsProposals = true
             settings.strictChanges = false
+            settings.tellsCommitToCandidates = false
             settings.stepsDownOnRemoval = flag("step-down-on-removal")
             settings.acceptsUnfitChanges = flag("disable-conf-change-validation")
             do throws(RaftError) {
