@@ -24,6 +24,7 @@ final class DatabaseFile: Sendable {
     private let pool: DatabasePool
     private let checkpointer: Mutex<DatabaseQueue?>
     private let failed = Mutex(false)
+    private let gate = UseGate()
     /// Erased content may still stand in the write-ahead log: the next checkpoint cuts it to nothing. True at
     /// first, since nobody knows what an earlier run left there.
     let wantsEmptyLog = Mutex(true)
@@ -145,7 +146,7 @@ final class DatabaseFile: Sendable {
     ) throws(StoreError) -> Value {
         try requireSound()
         do {
-            return try translating {
+            return try using {
                 try pool.writeWithoutTransaction { db in
                     var value: Value?
                     do {
@@ -198,7 +199,7 @@ final class DatabaseFile: Sendable {
         _ body: (Database) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
         do {
-            return try translating {
+            return try using {
                 try pool.writeWithoutTransaction { db in
                     do {
                         return try body(db)
@@ -220,7 +221,12 @@ final class DatabaseFile: Sendable {
     func onWriter<Value>(
         _ body: (Database) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
-        try translating { try pool.writeWithoutTransaction { db in try body(db) } }
+        try using { try pool.writeWithoutTransaction { db in try body(db) } }
+    }
+
+    /// Everything that asks for a connection, once it is open: see `UseGate`.
+    private func using<Value>(_ body: () throws -> Value) throws(StoreError) -> Value {
+        try gate.use { () throws(StoreError) in try translating(body) }
     }
 
     /// Runs `body` on one snapshot of the file, ended when it is older than `ageMax`.
@@ -229,7 +235,7 @@ final class DatabaseFile: Sendable {
         _ body: (Database) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
         let deadline = ReadDeadline(after: ageMax ?? configuration.readerAgeMax)
-        return try translating {
+        return try using {
             try pool.read { db in
                 deadline.watch(db)
                 defer { deadline.release(db) }
@@ -244,14 +250,14 @@ final class DatabaseFile: Sendable {
     ) throws(StoreError) -> Value {
         try requireSound()
         do {
-            let queue = try checkpointer.withLock { queue throws(StoreError) -> DatabaseQueue in
-                if let queue { return queue }
-                let opened = try openCheckpointer()
-                queue = opened
-                return opened
-            }
-            return try translating {
-                try queue.writeWithoutTransaction { db in try body(db) }
+            return try using {
+                let queue = try checkpointer.withLock { queue throws(StoreError) -> DatabaseQueue in
+                    if let queue { return queue }
+                    let opened = try openCheckpointer()
+                    queue = opened
+                    return opened
+                }
+                return try queue.writeWithoutTransaction { db in try body(db) }
             }
         } catch {
             noteFailure(error)
@@ -303,7 +309,7 @@ final class DatabaseFile: Sendable {
         settings.foreignKeysEnabled = false
         settings.label = "CaseStore.copy"
         let uri = destination.uri
-        return try translating {
+        return try using {
             let target = try DatabaseQueue(path: uri, configuration: settings)
             // Synchronous FULL is SQLite's default here: the copy is durable when it is done.
             try pool.backup(to: target)
@@ -318,14 +324,16 @@ final class DatabaseFile: Sendable {
         }
     }
 
-    /// Closes every connection. Statements that others hold must be gone.
+    /// Closes every connection, when whoever is at work has ended: what comes from now on throws `.stopped`. Statements
+    /// that others hold must be gone.
     func close() throws(StoreError) {
+        failed.withLock { $0 = true }
+        gate.close()
         let queue = checkpointer.withLock { queue in
             let opened = queue
             queue = nil
             return opened
         }
-        failed.withLock { $0 = true }
         try translating {
             try queue?.close()
             try pool.close()
