@@ -3,6 +3,7 @@
 import ArgumentParser
 import ChaosHarness
 import Foundation
+import Synchronization
 
 @main
 struct Chaos: AsyncParsableCommand {
@@ -102,6 +103,9 @@ struct Chaos: AsyncParsableCommand {
 
     func run() async throws {
         let first = seed ?? UInt64.random(in: 1...1_000_000_000)
+        let interruption = Interruption { say("breaking off: what was begun is undone") }
+        let signals = interruption.listen()
+        defer { for signal in signals { signal.cancel() } }
         var reports: [ChaosReport] = []
         for number in 0..<seeds {
             var options = ChaosOptions(
@@ -119,7 +123,7 @@ struct Chaos: AsyncParsableCommand {
                 show(run.plan)
                 continue
             }
-            reports.append(try await hold(run, number))
+            reports.append(try await hold(run, number, interruption))
         }
         guard !planOnly else { return }
         Summary(reports: reports).write(asJSON: output == .json)
@@ -133,15 +137,15 @@ struct Chaos: AsyncParsableCommand {
         }
     }
 
-    private func hold(_ run: ChaosRun, _ number: Int) async throws -> ChaosReport {
+    private func hold(
+        _ run: ChaosRun,
+        _ number: Int,
+        _ interruption: Interruption
+    ) async throws -> ChaosReport {
         say("seed \(run.options.seed)")
         let report: ChaosReport
         let running = Task { try await run.run { say($0) } }
-        let signals = whenInterrupted {
-            say("breaking off: what was begun is undone")
-            running.cancel()
-        }
-        defer { for signal in signals { signal.cancel() } }
+        interruption.breaksOff(running)
         do {
             report = try await running.value
         } catch {
@@ -160,22 +164,6 @@ struct Chaos: AsyncParsableCommand {
     /// As a shell has it for SIGINT.
     private static let interrupted: Int32 = 130
 
-    /// Calls `action` at the first signal that asks the program to end; the second one ends it.
-    private func whenInterrupted(
-        _ action: @escaping @Sendable () -> Void
-    ) -> [any DispatchSourceSignal] {
-        [SIGINT, SIGTERM, SIGHUP].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                signal(number, SIG_DFL)
-                action()
-            }
-            source.activate()
-            return source
-        }
-    }
-
     private static func numbered(_ path: String, _ number: Int) -> String {
         let url = URL(filePath: path)
         let stem = url.deletingPathExtension().path(percentEncoded: false)
@@ -190,3 +178,50 @@ struct Chaos: AsyncParsableCommand {
 }
 
 extension ChaosHosts: ExpressibleByArgument {}
+
+/// Breaks off what runs at the first signal that asks the program to end; the second one ends it.
+///
+/// One for the whole program: a source that was made anew for each run heard nothing after the first one.
+private final class Interruption: Sendable {
+    private struct State {
+        var isInterrupted = false
+        var running: Task<ChaosReport, any Error>?
+    }
+
+    private let state = Mutex(State())
+    private let onSignal: @Sendable () -> Void
+
+    init(_ onSignal: @escaping @Sendable () -> Void) { self.onSignal = onSignal }
+
+    /// Hears signals for as long as the sources are kept.
+    func listen() -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM, SIGHUP].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { [self] in
+                signal(number, SIG_DFL)
+                interrupt()
+            }
+            source.activate()
+            return source
+        }
+    }
+
+    private func interrupt() {
+        onSignal()
+        let running = state.withLock { state in
+            state.isInterrupted = true
+            return state.running
+        }
+        running?.cancel()
+    }
+
+    /// This is to be broken off from now on.
+    func breaksOff(_ task: Task<ChaosReport, any Error>) {
+        let isLate = state.withLock { state in
+            state.running = task
+            return state.isInterrupted
+        }
+        if isLate { task.cancel() }
+    }
+}
