@@ -63,7 +63,7 @@ public struct Message: Hashable, Sendable {
     /// The sender's term; in pre-votes the term that would follow; zero in what is forwarded for a
     /// client.
     public var term: Term
-    /// The term of the entry at `index`; in a vote that is refused, of the one at `commit`.
+    /// The term of the entry at `index`; in an answer to a candidate, of the one at `commit`.
     public var logTerm: Term
     /// The entry before `entries`; in answers the last one acknowledged, or the one rejected.
     public var index: LogIndex

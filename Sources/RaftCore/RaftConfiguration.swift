@@ -63,7 +63,7 @@ public struct RaftConfiguration: Sendable {
     /// a joint configuration. A leader that ended its own vote could leave behind voters that don't
     /// know it yet, and who, with the old majorities, can't elect anybody.
     public var strictChanges = true
-    /// Whether who refuses a candidate its vote says how far is committed, which the candidate then knows too.
+    /// Whether who answers a candidate says how far is committed, which the candidate then knows too.
     ///
     /// A replica that has left the group knows that the change is committed, and stands no more; those
     /// who stayed may have forgotten it, and need its vote, which it can't give where its log goes further:

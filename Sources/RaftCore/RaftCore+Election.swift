@@ -85,7 +85,9 @@ extension RaftCore {
         }
         // With the request's term: a pre-candidate would pass over an answer from its own, older
         // one.
-        sendAfterWrite(Message(answer, to: message.from, term: message.term))
+        sendAfterWrite(
+            tellingCommit(Message(answer, to: message.from, term: message.term))
+        )
         if message.kind == .vote {
             assert(vote == .none || vote == message.from, "one vote a term")
             electionElapsed = 0
@@ -93,21 +95,26 @@ extension RaftCore {
         }
     }
 
-    /// A no, with what is committed: see `RaftConfiguration.tellsCommitToCandidates`.
-    private func rejection(_ answer: Message.Kind, to candidate: NodeID) -> Message {
-        var message = Message(answer, to: candidate, term: term, reject: true)
-        guard settings.tellsCommitToCandidates, let logTerm = log.term(at: log.committed) else {
-            return message
-        }
-        message.commit = log.committed
-        message.logTerm = logTerm
-        return message
+    /// A no, in this replica's own term.
+    func rejection(_ answer: Message.Kind, to candidate: NodeID) -> Message {
+        tellingCommit(Message(answer, to: candidate, term: term, reject: true))
     }
 
-    /// Takes over from a rejection what is committed, if this log holds it: logs that share an entry are equal up
-    /// to it.
+    /// An answer to a candidate, with what is committed: see `RaftConfiguration.tellsCommitToCandidates`.
+    private func tellingCommit(_ answer: Message) -> Message {
+        guard settings.tellsCommitToCandidates, let logTerm = log.term(at: log.committed) else {
+            return answer
+        }
+        var answer = answer
+        answer.commit = log.committed
+        answer.logTerm = logTerm
+        return answer
+    }
+
+    /// Takes over from an answer, of whatever term, what is committed, if this log holds it: logs that share an
+    /// entry are equal up to it.
     mutating func learnCommit(from message: Message) {
-        guard role != .leader, message.reject, message.commit > log.committed,
+        guard role != .leader, message.commit > log.committed,
             log.term(at: message.commit) == message.logTerm
         else { return }
         log.commit(to: message.commit)

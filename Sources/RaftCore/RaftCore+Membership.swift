@@ -60,13 +60,25 @@ extension RaftCore {
         changesAppliedThrough = entry.index
         changesApplying.removeAll { $0.index <= entry.index }
         guard let change = ConfigurationChange(of: entry) else { return configuration }
+        let wasJoint = configuration.isJoint
         do throws(ConfigurationChangeError) {
             (configuration, progress) = try outcome(of: change)
         } catch {
             return configuration
         }
         configurationChanged()
+        if wasJoint, !configuration.isJoint { settleMembership() }
         return configuration
+    }
+
+    /// Appends an entry behind the way out of a joint configuration. Whoever holds it durably knows durably that the
+    /// way out is committed: the append brings both, and one write keeps them.
+    private mutating func settleMembership() {
+        guard role == .leader, settings.strictChanges else { return }
+        let refusal = appendOwn([Entry(term: .zero, index: .zero)])
+        precondition(refusal == nil, "an empty entry is never too large")
+        settlingIndex = log.lastIndex
+        broadcastAppend()
     }
 
     private mutating func configurationChanged() {

@@ -81,7 +81,10 @@ extension RaftCore {
         case .preVote:
             // Passing it over could leave two replicas waiting for each other while pre-vote is
             // introduced.
-            sendAfterWrite(Message(.preVoteResponse, to: message.from, term: term, reject: true))
+            sendAfterWrite(rejection(.preVoteResponse, to: message.from))
+        case .preVoteResponse, .voteResponse:
+            // No vote any more; what was committed then is committed now.
+            learnCommit(from: message)
         default:
             break
         }

@@ -80,6 +80,7 @@ extension RaftCore {
         // committed.
         let refusal = appendOwn([Entry(term: .zero, index: .zero)])
         precondition(refusal == nil, "an empty entry is never too large")
+        settlingIndex = log.lastIndex
     }
 
     mutating func reset(term: Term) {

@@ -38,6 +38,9 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     var transferee = NodeID.none
     /// No further change of the membership before this index is applied.
     var pendingChangeIndex = LogIndex.zero
+    /// The first entry that this leader appended with no joint configuration in force; see
+    /// `RaftStatus.isMembershipSettled`.
+    var settlingIndex = LogIndex.zero
     /// Changes up to this index are in force.
     var changesAppliedThrough = LogIndex.zero
     /// Changes that were handed out to be applied, oldest first.

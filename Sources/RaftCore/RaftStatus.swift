@@ -30,6 +30,10 @@ public struct RaftStatus: Sendable {
     public var transferee: NodeID
     /// The membership.
     public var configuration: Configuration
+    /// This replica leads, and a quorum of its members has durably learnt that they are the members: whoever
+    /// leads after it needs nobody else, so that what those have who left may go. Before that they may be
+    /// needed: a voter that forgot that the change was committed asks them for their votes.
+    public var isMembershipSettled: Bool
     /// What the leader knows of each member, ascending by id; empty elsewhere.
     public var progress: [MemberProgress]
 
@@ -94,6 +98,8 @@ extension RaftCore {
             readsPending: reads.count,
             transferee: transferee,
             configuration: configuration,
+            isMembershipSettled: role == .leader && !configuration.isJoint
+                && log.committed >= settlingIndex,
             progress: role == .leader
                 ? progress.ids.compactMap { id in
                     progress[id].map { RaftStatus.MemberProgress(id: id, progress: $0) }

@@ -171,44 +171,64 @@ struct ElectionTests {
         #expect(replica.run(.propose([[1]])) == nil, "a transfer that failed is given up")
     }
 
-    /// Who refuses a shorter log says what is committed.
-    @Test func refusalTellsWhatIsCommitted() throws {
+    /// Who answers a candidate says what is committed, be it yes or no.
+    @Test(arguments: [
+        (Message.Kind.vote, true), (.vote, false), (.preVote, true), (.preVote, false),
+    ])
+    func answerTellsWhatIsCommitted(kind: Message.Kind, isUpToDate: Bool) throws {
         var replica = try DrivenReplica()
         replica.receive(.append, from: 2, term: 3) {
             $0.entries = [Entry(2, 1), Entry(3, 2)]
             $0.commit = LogIndex(1)
         }
         replica.settle()
-        replica.receive(.vote, from: 3, term: 4) {
-            ($0.index, $0.logTerm) = (LogIndex(1), Term(2))
+        replica.receive(kind, from: 3, term: 4) {
+            ($0.index, $0.logTerm) =
+                isUpToDate ? (LogIndex(2), Term(3)) : (LogIndex(1), Term(2))
         }
         replica.settle()
-        let answer = try #require(replica.takeSent(.voteResponse).first)
-        #expect(answer.reject)
+        let answer = try #require(
+            replica.takeSent(kind == .vote ? .voteResponse : .preVoteResponse).first
+        )
+        #expect(answer.reject == !isUpToDate)
         #expect(answer.commit == LogIndex(1) && answer.logTerm == Term(2))
     }
 
-    /// A candidate takes that over only for an entry that it holds.
-    @Test func refusedCandidateLearnsWhatIsCommitted() throws {
-        var replica = try DrivenReplica()
+    /// A candidate takes that over only for an entry that it holds, from whatever term the answer is.
+    @Test(arguments: [Message.Kind.voteResponse, .preVoteResponse], [UInt64(1), 4])
+    func candidateLearnsWhatIsCommitted(kind: Message.Kind, term: UInt64) throws {
+        var replica = try DrivenReplica { $0.preVote = kind == .preVoteResponse }
         replica.receive(.append, from: 2, term: 3) { $0.entries = [Entry(2, 1), Entry(3, 2)] }
         replica.settle()
         replica.run(.campaign)
-        for (index, term, commit) in [(2, 4, 0), (9, 3, 0), (0, 0, 0), (1, 2, 1), (2, 3, 2)]
+        for (index, logTerm, commit) in [(2, 4, 0), (9, 3, 0), (0, 0, 0), (1, 2, 1), (2, 3, 2)]
             as [(UInt64, UInt64, UInt64)]
         {
-            replica.receive(.voteResponse, from: 3) {
+            replica.receive(kind, from: 3, term: term) {
                 $0.reject = true
-                ($0.commit, $0.logTerm) = (LogIndex(index), Term(term))
+                ($0.commit, $0.logTerm) = (LogIndex(index), Term(logTerm))
             }
             replica.settle()
-            #expect(replica.core.status.commit == LogIndex(commit), "told of \(index) in \(term)")
+            #expect(
+                replica.core.status.commit == LogIndex(commit),
+                "told of \(index) in \(logTerm)"
+            )
         }
     }
 
+    /// A leader knows by its own counting alone.
+    @Test func leaderLearnsNothingFromAnswers() throws {
+        var replica = try DrivenReplica()
+        replica.lead()
+        replica.receive(.voteResponse, from: 3) { ($0.commit, $0.logTerm) = (LogIndex(1), Term(1)) }
+        replica.settle()
+        #expect(replica.core.status.commit == .zero)
+    }
+
     /// Two replicas that have left the group have the longer log: who stayed learns from them that they left, and
-    /// needs their votes no more.
-    @Test func whoStayedLeadsWithoutThoseWhoLeft() throws {
+    /// needs their votes no more. By an older term's word, too: they did not hear of the last elections.
+    @Test(arguments: [UInt64(1), 2])
+    func whoStayedLeadsWithoutThoseWhoLeft(term: UInt64) throws {
         let joint = Configuration(
             voters: [1, 2, 4].map { NodeID($0) },
             votersOutgoing: [3, 4, 5].map { NodeID($0) },
@@ -223,7 +243,7 @@ struct ElectionTests {
         replica.settle()
         replica.run(.campaign)
         for node: UInt64 in [3, 5] {
-            replica.receive(.voteResponse, from: node) {
+            replica.receive(.voteResponse, from: node, term: term) {
                 $0.reject = true
                 ($0.commit, $0.logTerm) = (LogIndex(1), Term(1))
             }

@@ -56,6 +56,48 @@ struct MembershipTests {
         )
     }
 
+    /// Who left may be needed until a quorum of those who stayed knows, durably, that it was left: an entry behind
+    /// the way out brings them the word.
+    @Test func whoLeftMayGoOnceThoseWhoStayKnow() throws {
+        var replica = try DrivenReplica()
+        replica.lead()
+        #expect(!replica.core.status.isMembershipSettled)
+        replica.acknowledge(1, from: 2)
+        #expect(replica.core.status.isMembershipSettled)
+        let steps: [ConfigurationChange.Step] = [
+            .init(.addVoter, NodeID(4)), .init(.remove, NodeID(3)),
+        ]
+        replica.run(
+            .proposeConfigurationChange(
+                ConfigurationChange(transition: .jointAutoLeave, steps: steps)
+            )
+        )
+        for index: UInt64 in 2...3 {
+            replica.acknowledge(index, from: 2)
+            replica.acknowledge(index, from: 4)
+            #expect(!replica.core.status.isMembershipSettled)
+        }
+        #expect(!replica.core.configuration.isJoint)
+        let appends = replica.takeSent(.append).filter { $0.entries.last?.index == LogIndex(4) }
+        #expect(Set(appends.map(\.to)) == [NodeID(2), NodeID(4)])
+        #expect(
+            appends.allSatisfy { $0.commit >= LogIndex(3) },
+            "it says that the way out is committed"
+        )
+        replica.acknowledge(4, from: 4)
+        #expect(replica.core.status.isMembershipSettled)
+    }
+
+    /// A leader that finds the group out of a joint configuration can't know who else does, before it has committed.
+    @Test func aNewLeaderSettlesByItsFirstEntry() throws {
+        let now = Configuration(voters: [1, 2, 4].map { NodeID($0) })
+        var replica = try DrivenReplica(storage: MemoryLog(configuration: now))
+        replica.lead()
+        #expect(!replica.core.status.isMembershipSettled)
+        replica.acknowledge(1, from: 4)
+        #expect(replica.core.status.isMembershipSettled)
+    }
+
     /// A leader that would lose its vote hands over before it leaves the joint configuration.
     @Test func leaderThatIsDemotedHandsOverFirst() throws {
         var replica = try DrivenReplica()

@@ -56,7 +56,7 @@ struct GroupMover: Sendable {
             let others = state.nodesForReplicas.filter { !voters.contains($0) }
             return (voters, others)
         }
-        await removeReplaced(status.configuration)
+        await removeReplaced(status)
     }
 
     private func move(_ route: GroupRoute<ShardMachine>, _ room: inout Int) async {
@@ -107,10 +107,12 @@ struct GroupMover: Sendable {
         }
     }
 
-    /// The shard map follows Raft's own word, in its order.
+    /// The shard map follows Raft's own word, in its order. Who is not in it any more lets go of the shard: so not
+    /// before those who stay can do without them, whatever they forget.
     private func report(_ shard: ShardID, _ status: RaftStatus) async {
         let now = status.configuration
-        guard !now.isJoint, let known = context.system.machine.state.placement(of: shard),
+        guard status.isMembershipSettled,
+            let known = context.system.machine.state.placement(of: shard),
             Set(known.voters) != Set(now.voters.voters) || known.learners != now.learners
         else { return }
         await propose(
@@ -124,12 +126,13 @@ struct GroupMover: Sendable {
     }
 
     /// Who was replaced, and has nothing any more, is a member no more.
-    private func removeReplaced(_ configuration: Configuration) async {
+    private func removeReplaced(_ status: RaftStatus) async {
+        guard status.isMembershipSettled else { return }
         let state = context.system.machine.state
         for record in state.members where record.isActive && record.successor != nil {
             let id = record.member.id
             let holds = state.shardMap.contains { state.belongs(id, to: $0) }
-            guard !holds, !configuration.contains(id) else { continue }
+            guard !holds, !status.configuration.contains(id) else { continue }
             await propose(.removeMember(id))
         }
     }
