@@ -65,15 +65,18 @@ public struct CaseID: RawRepresentable, Hashable, Comparable, Sendable, CustomSt
     /// Reads what `description` writes; also lower case, and I, L as 1 and O as 0, as read out by phone.
     /// Hyphens and spaces between characters are passed over.
     public init(parsing text: String) throws(CaseIDError) {
-        var digits: [UInt8] = []
+        // Without an array: each call on a case reads one.
+        var (value, count, fold) = (UInt64(0), 0, UInt8(0))
         for byte in text.utf8 where byte != UInt8(ascii: "-") && byte != UInt8(ascii: " ") {
             guard let digit = Crockford.value(of: byte) else { throw .badCharacter }
-            digits.append(digit)
-            guard digits.count <= 13 else { throw .badLength }
+            count += 1
+            guard count <= 13 else { throw .badLength }
+            fold = Damm32.fold(fold, digit)
+            if count < 13 { value = value << 5 | UInt64(digit) }
         }
-        guard digits.count == 13 else { throw .badLength }
-        guard Damm32.isValid(digits) else { throw .badCheckCharacter }
-        rawValue = digits.prefix(12).reduce(0) { $0 << 5 | UInt64($1) }
+        guard count == 13 else { throw .badLength }
+        guard fold == 0 else { throw .badCheckCharacter }
+        rawValue = value
     }
 }
 
@@ -100,7 +103,15 @@ public enum CaseIDError: Error, Equatable, Sendable, CustomStringConvertible {
 enum Crockford {
     static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
+    /// By byte; 255 where it is no digit.
+    private static let values: [UInt8] = (0...UInt8.max).map { find($0) ?? .max }
+
     static func value(of byte: UInt8) -> UInt8? {
+        let value = values[Int(byte)]
+        return value == .max ? nil : value
+    }
+
+    private static func find(_ byte: UInt8) -> UInt8? {
         let upper = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) ? byte - 32 : byte
         switch upper {
         case UInt8(ascii: "I"), UInt8(ascii: "L"): return 1
@@ -123,9 +134,10 @@ enum Damm32 {
         return shifted & 32 != 0 ? (shifted ^ 0b100101) & 31 : shifted
     }
 
-    static func fold(_ digits: some Sequence<UInt8>) -> UInt8 {
-        digits.reduce(0) { double($0 ^ $1) }
-    }
+    static func fold(_ digits: some Sequence<UInt8>) -> UInt8 { digits.reduce(0, fold) }
+
+    /// One digit more.
+    static func fold(_ before: UInt8, _ digit: UInt8) -> UInt8 { double(before ^ digit) }
 
     /// The digit that brings the fold of the whole to zero.
     static func check(_ digits: [UInt8]) -> UInt8 { fold(digits) }

@@ -18,9 +18,14 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
 
     /// Hashes `message`.
     public init(hashing message: [UInt8]) {
+        self = message.withUnsafeBytes { SHA256Digest(hashing: $0) }
+    }
+
+    /// Hashes `message`, which is not kept.
+    public init(hashing message: UnsafeRawBufferPointer) {
         bytes = [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
             let code = EVP_Digest(
-                message,
+                message.baseAddress,
                 message.count,
                 digest.baseAddress,
                 nil,

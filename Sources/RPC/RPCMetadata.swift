@@ -34,7 +34,7 @@ public struct RPCMetadata: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     /// Adds a text value. A name of bytes (`-bin`) takes its UTF-8.
     public mutating func add(_ name: String, _ value: String) {
-        let name = name.lowercased()
+        let name = Self.lowercased(name)
         entries.append(
             Entry(
                 name: name,
@@ -43,9 +43,15 @@ public struct RPCMetadata: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         )
     }
 
+    /// Off the wire names are in lower case already.
+    private static func lowercased(_ name: String) -> String {
+        let isLower = name.utf8.allSatisfy { $0 < 0x80 && !(0x41...0x5A).contains($0) }
+        return isLower ? name : name.lowercased()
+    }
+
     /// Adds bytes; the name must end with `-bin`.
     public mutating func add(_ name: String, bytes: [UInt8]) {
-        let name = name.lowercased()
+        let name = Self.lowercased(name)
         precondition(name.hasSuffix("-bin"), "a name of bytes ends with -bin")
         entries.append(Entry(name: name, value: .bytes(bytes)))
     }

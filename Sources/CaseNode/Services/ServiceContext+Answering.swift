@@ -26,11 +26,8 @@ extension ServiceContext {
     }
 
     private func authenticate(authorization header: String) throws(WireError) -> Actor {
-        let prefix = "Bearer "
-        guard header.count > prefix.count, header.prefix(prefix.count).lowercased() == "bearer "
-        else { throw .unauthenticated }
+        guard let hash = BearerToken.hash(in: header) else { throw .unauthenticated }
         guard isDirectoryCurrent else { throw .directoryTooOld }
-        let hash = SHA256Digest(hashing: Array(header.utf8.dropFirst(prefix.utf8.count)))
         guard let actor = system.machine.state.authenticate(tokenHash: hash, at: clock.now()) else {
             throw .unauthenticated
         }

@@ -61,10 +61,4 @@ extension ServiceContext {
 extension SystemState {
     /// Where a contact goes that no queue claims.
     var defaultQueueFacts: QueueFacts? { queueFacts(settings.defaultQueue) }
-
-    /// Sorted.
-    var queuesWhereCommentPends: [QueueID] {
-        // With a closure: a key path is looked up anew for each command.
-        queues.compactMap { $0.commentPends ? $0.id : nil }
-    }
 }

@@ -30,6 +30,8 @@ public struct SystemState: Sendable, Equatable {
 
     // Derived from the tables, by `store` and `erase` alone.
     private var queueByRecipient = Table<TextKey, QueueID>()
+    /// The queues in which the owner's public comment makes a case pending, sorted: each command carries them.
+    public private(set) var queuesWhereCommentPends: [QueueID] = []
     private var principalByContact = Table<TextKey, PrincipalID>()
     /// Hexadecimal hash of the secret to token id.
     private var tokenByHash = Table<TextKey, String>()
@@ -132,12 +134,22 @@ public struct SystemState: Sendable, Equatable {
             queueByRecipient[TextKey(recipient)] = nil
         }
         queueTable[key] = queue
+        noteCommentPends(queue.id, queue.commentPends)
         for recipient in queue.recipients { queueByRecipient[TextKey(recipient)] = queue.id }
     }
 
     private mutating func eraseQueue(_ queue: WorkQueue) {
         for recipient in queue.recipients { queueByRecipient[TextKey(recipient)] = nil }
         queueTable[TextKey(queue.id.rawValue)] = nil
+        noteCommentPends(queue.id, false)
+    }
+
+    private mutating func noteCommentPends(_ id: QueueID, _ pends: Bool) {
+        queuesWhereCommentPends.removeAll { $0 == id }
+        guard pends else { return }
+        let key = TextKey(id.rawValue)
+        let later = queuesWhereCommentPends.firstIndex { key < TextKey($0.rawValue) }
+        queuesWhereCommentPends.insert(id, at: later ?? queuesWhereCommentPends.endIndex)
     }
 
     private mutating func storePrincipal(_ entry: DirectoryEntry) {

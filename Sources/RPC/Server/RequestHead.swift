@@ -21,7 +21,7 @@ struct RequestHead {
         var te: String?
         var timeout: String?
         var encoding: String?
-        for field in headers.fields {
+        for field in headers.fields where WireHeaders.mayBeProtocol(field.name) {
             switch field.name {
             case ":path": path = field.value
             case ":method": method = field.value

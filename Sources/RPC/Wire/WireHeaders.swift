@@ -20,12 +20,21 @@ enum WireHeaders {
 
     /// Names of the protocol itself, which are not metadata.
     private static func isProtocol(_ name: String) -> Bool {
-        switch name {
+        guard mayBeProtocol(name) else { return false }
+        return switch name {
         case "content-type", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding",
             "grpc-status", "grpc-message", "grpc-message-type":
             true
         default:
             name.utf8.first == 0x3a
+        }
+    }
+
+    /// Whether the name begins like one of the protocol's: most fields need not be compared with all of them.
+    static func mayBeProtocol(_ name: String) -> Bool {
+        switch name.utf8.first {
+        case UInt8(ascii: ":"), UInt8(ascii: "c"), UInt8(ascii: "t"), UInt8(ascii: "g"): true
+        default: false
         }
     }
 
@@ -118,6 +127,8 @@ enum WireHeaders {
     /// `application/grpc`, alone or for protobuf, with parameters or not.
     static func isGRPC(contentType: String?) -> Bool {
         guard let contentType else { return false }
+        // What nearly everybody sends; a byte comparison.
+        if contentType == "application/grpc" { return true }
         let kind = contentType.prefix { $0 != ";" && $0 != " " }.lowercased()
         return kind == "application/grpc" || kind == "application/grpc+proto"
     }

@@ -1,0 +1,29 @@
+import ClusterPrimitives
+
+/// The secret in an `authorization` header. By bytes: it is read for every call.
+enum BearerToken {
+    private static let scheme = Array("bearer ".utf8)
+
+    /// The hash of what follows `Bearer `, in any case of letters; nil where the header has no such form.
+    static func hash(in header: String) -> SHA256Digest? {
+        var header = header
+        return header.withUTF8 { bytes in
+            guard bytes.count > scheme.count,
+                bytes.prefix(scheme.count).elementsEqual(scheme, by: { isSame($0, lower: $1) })
+            else { return nil }
+            let secret = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(scheme.count).raw)
+            return SHA256Digest(hashing: secret)
+        }
+    }
+
+    private static func isSame(_ byte: UInt8, lower: UInt8) -> Bool {
+        let isUpper = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+        return (isUpper ? byte + 32 : byte) == lower
+    }
+}
+
+extension Slice<UnsafeBufferPointer<UInt8>> {
+    fileprivate var raw: Slice<UnsafeRawBufferPointer> {
+        UnsafeRawBufferPointer(base)[startIndex..<endIndex]
+    }
+}
