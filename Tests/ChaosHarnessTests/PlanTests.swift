@@ -56,4 +56,25 @@ struct PlanTests {
             }
         }
     }
+
+    /// What is held again is what was planned then, moved to the beginning.
+    @Test func knownPiecesArePartsOfTheirPlans() {
+        for known in KnownPiece.all {
+            let whole = FaultPlan(FaultPlan.Settings(seed: known.seed, lasts: known.lasts))
+            let piece = whole.piece(known.window)
+            #expect(!piece.faults.isEmpty, "\(known.found)")
+            for (place, fault) in piece.faults.enumerated() {
+                var planned = fault
+                planned.startsAt += known.window.lowerBound
+                #expect(fault.number == place && fault.startsAt >= 0)
+                #expect(fault.endsAt <= piece.settings.lasts)
+                #expect(
+                    whole.faults.contains {
+                        planned.number = $0.number
+                        return $0 == planned
+                    }
+                )
+            }
+        }
+    }
 }

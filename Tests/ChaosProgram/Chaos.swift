@@ -26,6 +26,14 @@ struct Chaos: AsyncParsableCommand {
     @Option(help: "How many plans, one after the other, each on a cluster of its own.")
     var seeds = 1
 
+    @Flag(
+        help: """
+            The pieces of plans in which something was found once, one after the other, whatever --minutes, \
+            --seed and --seeds say.
+            """
+    )
+    var known = false
+
     @Option(help: "3 or 5.")
     var nodes = 3
 
@@ -102,16 +110,12 @@ struct Chaos: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let first = seed ?? UInt64.random(in: 1...1_000_000_000)
         let interruption = Interruption { say("breaking off: what was begun is undone") }
         let signals = interruption.listen()
         defer { for signal in signals { signal.cancel() } }
         var reports: [ChaosReport] = []
-        for number in 0..<seeds {
-            var options = ChaosOptions(
-                seed: first + UInt64(number),
-                lasts: Int(minutes * 60_000) / seeds
-            )
+        for (number, asked) in plans().enumerated() {
+            var options = asked
             options.nodes = nodes
             options.hosts = hosts
             options.faults = try kinds()
@@ -128,6 +132,21 @@ struct Chaos: AsyncParsableCommand {
         guard !planOnly else { return }
         Summary(reports: reports).write(asJSON: output == .json)
         if reports.contains(where: { !$0.violations.isEmpty }) { throw ExitCode(1) }
+    }
+
+    /// Which plans are asked for, and how much of them.
+    private func plans() -> [ChaosOptions] {
+        guard !known else {
+            return KnownPiece.all.map { piece in
+                var options = ChaosOptions(seed: piece.seed, lasts: piece.lasts)
+                options.piece = piece.window
+                return options
+            }
+        }
+        let first = seed ?? UInt64.random(in: 1...1_000_000_000)
+        return (0..<seeds).map { number in
+            ChaosOptions(seed: first + UInt64(number), lasts: Int(minutes * 60_000) / seeds)
+        }
     }
 
     private func show(_ plan: FaultPlan) {

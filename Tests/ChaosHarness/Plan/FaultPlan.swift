@@ -58,6 +58,23 @@ public struct FaultPlan: Hashable, Codable, Sendable {
         faults = drawing.run()
     }
 
+    private init(settings: Settings, faults: [PlannedFault]) {
+        self.settings = settings
+        self.faults = faults
+    }
+
+    /// What begins in a window, in milliseconds of this plan, as a plan of its own that begins with the window.
+    public func piece(_ window: Range<Int>) -> FaultPlan {
+        var faults = faults.filter { window.contains($0.startsAt) }
+        for place in faults.indices {
+            faults[place].number = place
+            faults[place].startsAt -= window.lowerBound
+        }
+        var settings = settings
+        settings.lasts = max(window.count, faults.map(\.endsAt).max() ?? 0)
+        return FaultPlan(settings: settings, faults: faults)
+    }
+
     /// How often each kind is in it.
     public var counts: [FaultKind: Int] {
         faults.reduce(into: [:]) { $0[$1.kind, default: 0] += 1 }

@@ -4,6 +4,8 @@ public struct ChaosOptions: Sendable {
     public var seed: UInt64
     /// For how long faults are made, in milliseconds.
     public var lasts: Int
+    /// Of the plan only what begins in this window, in milliseconds of the plan; nil for all of it.
+    public var piece: Range<Int>?
     /// 3 or 5.
     public var nodes = 3
     /// Few, so that each of them sees much; enough that every node leads some.

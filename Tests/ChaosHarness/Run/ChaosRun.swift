@@ -19,7 +19,7 @@ public struct ChaosRun: Sendable {
     /// Draws the plan.
     public init(_ options: ChaosOptions) {
         self.options = options
-        plan = FaultPlan(
+        let whole = FaultPlan(
             FaultPlan.Settings(
                 seed: options.seed,
                 lasts: options.lasts,
@@ -27,6 +27,7 @@ public struct ChaosRun: Sendable {
                 kinds: options.faults
             )
         )
+        plan = options.piece.map { whole.piece($0) } ?? whole
     }
 
     /// Holds it.
@@ -151,7 +152,7 @@ public struct ChaosRun: Sendable {
             }
             // The plan may end with a quiet piece.
             group.addTask {
-                await cluster.pause(.milliseconds(options.lasts))
+                await cluster.pause(.milliseconds(plan.settings.lasts))
                 return true
             }
             if options.stopsAtViolation {
