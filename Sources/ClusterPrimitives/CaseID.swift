@@ -141,6 +141,4 @@ enum Damm32 {
 
     /// The digit that brings the fold of the whole to zero.
     static func check(_ digits: [UInt8]) -> UInt8 { fold(digits) }
-
-    static func isValid(_ digits: [UInt8]) -> Bool { fold(digits) == 0 }
 }

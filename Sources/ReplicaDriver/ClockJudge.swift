@@ -52,6 +52,20 @@ public enum ClockVerdict: Hashable, Sendable {
     case sound(median: TimeSpan)
     /// Off by more than the bound: this node should not lead. `median` is how far the others are ahead.
     case off(median: TimeSpan)
+
+    /// What to go by where several groups were asked: the first one in which a majority agrees, else the first that
+    /// saw one. Takes no more of them than it needs.
+    public static func best(of verdicts: some Sequence<ClockVerdict>) -> ClockVerdict {
+        var best = ClockVerdict.unknown
+        for verdict in verdicts {
+            switch verdict {
+            case .sound, .off: return verdict
+            case .unsettled: if best == .unknown { best = verdict }
+            case .unknown: break
+            }
+        }
+        return best
+    }
 }
 
 /// Judges this node's clock by the median of the voters'.

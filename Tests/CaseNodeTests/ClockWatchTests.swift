@@ -244,4 +244,23 @@ import Testing
         #expect(clock.mayLead)
         #expect(SystemClock(floor: .zero).mayLead)
     }
+
+    /// A group that can't tell doesn't hide one in which most agree.
+    @Test func whereSomeClocksAgreeTheyCount() {
+        let unsettled = ClockVerdict.unsettled(clocks: [TimeSpan(milliseconds: 0)])
+        let other = ClockVerdict.unsettled(clocks: [TimeSpan(milliseconds: 5)])
+        let off = ClockVerdict.off(median: TimeSpan(milliseconds: 9))
+        #expect(
+            ClockVerdict.best(of: [
+                .unknown, unsettled, off, .sound(median: TimeSpan(milliseconds: 0)),
+            ]) == off
+        )
+        #expect(
+            ClockVerdict.best(of: [unsettled, .sound(median: TimeSpan(milliseconds: 0))])
+                == .sound(median: TimeSpan(milliseconds: 0))
+        )
+        #expect(ClockVerdict.best(of: [.unknown, unsettled, other]) == unsettled)
+        #expect(ClockVerdict.best(of: [.unknown]) == .unknown)
+        #expect(ClockVerdict.best(of: []) == .unknown)
+    }
 }

@@ -67,4 +67,16 @@ import Testing
             #expect(error?.detail.field == "page_token")
         }
     }
+
+    @Test(arguments: ["Bearer s3cret", "bearer s3cret", "BEARER s3cret"])
+    func theSecretFollowsTheScheme(header: String) {
+        #expect(BearerToken.hash(in: header) == SHA256Digest(hashing: Array("s3cret".utf8)))
+    }
+
+    @Test(arguments: [
+        "", "Bearer", "Bearer ", "Basic s3cret", "Bearers3cret", "Bearër s3cret", " Bearer x",
+    ])
+    func whatIsNoBearerTokenHasNoSecret(header: String) {
+        #expect(BearerToken.hash(in: header) == nil)
+    }
 }

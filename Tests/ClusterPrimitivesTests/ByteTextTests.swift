@@ -31,4 +31,18 @@ import Testing
         #expect(!text.hasSameBytes(as: text + "a"))
         #expect(Key(text: text + "ab").hashValue != Key(text: text + "ba").hashValue)
     }
+
+    /// They are compared in pieces: a difference counts wherever it stands.
+    @Test(arguments: 1...40)
+    func oneOtherByteMakesAnotherText(count: Int) {
+        let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: count)
+        for place in bytes.indices {
+            var other = bytes
+            other[place] = UInt8(ascii: "y")
+            let (left, right) = (
+                String(decoding: bytes, as: UTF8.self), String(decoding: other, as: UTF8.self)
+            )
+            #expect(!left.hasSameBytes(as: right), "\(place) of \(count)")
+        }
+    }
 }

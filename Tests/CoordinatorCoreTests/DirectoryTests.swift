@@ -43,6 +43,26 @@ import Testing
         )
     }
 
+    /// What each command carries is in one order on every node, and follows each change.
+    @Test func queuesWhereACommentPendsAreKeptSorted() {
+        var cluster = TestCluster.founded()
+        cluster.must(.putTeam(Team(id: TeamID("a"))))
+        func put(_ id: String, _ pends: Bool) {
+            let queue = WorkQueue(id: QueueID(id), team: TeamID("a"), commentPends: pends)
+            cluster.must(.putQueue(queue))
+        }
+        var kept: [String] { cluster.state.queuesWhereCommentPends.map(\.rawValue) }
+        for id in ["m", "ö", "b", "z"] { put(id, true) }
+        put("k", false)
+        #expect(kept == ["b", "m", "z", "ö"])
+        put("m", false)
+        put("k", true)
+        put("z", true)
+        #expect(kept == ["b", "k", "z", "ö"])
+        cluster.must(.removeQueue(QueueID("b")))
+        #expect(kept == ["k", "z", "ö"])
+    }
+
     @Test func removalsWaitForWhatRefersToThem() {
         var cluster = TestCluster.founded()
         cluster.must(

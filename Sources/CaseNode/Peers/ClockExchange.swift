@@ -193,21 +193,10 @@ final class ClockExchange: Sendable {
     ) -> ClockVerdict {
         let groups = context.system.machine.state.shardMap.lazy.map(\.voters)
             .filter { [context] in $0.contains(context.node) }
-        var best = ClockVerdict.unknown
-        for voters in [voters] + groups {
-            let verdict = watch.verdict(
-                own: context.node,
-                voters: voters,
-                wall: wall,
-                monotonic: monotonic
-            )
-            switch verdict {
-            case .sound, .off: return verdict
-            case .unsettled: if best == .unknown { best = verdict }
-            case .unknown: break
-            }
+        let verdicts = ([voters] + groups).lazy.map { [self] in
+            watch.verdict(own: context.node, voters: $0, wall: wall, monotonic: monotonic)
         }
-        return best
+        return ClockVerdict.best(of: verdicts)
     }
 
     private func report(_ isOff: Bool, _ median: TimeSpan) {

@@ -11,19 +11,13 @@ enum BearerToken {
             guard bytes.count > scheme.count,
                 bytes.prefix(scheme.count).elementsEqual(scheme, by: { isSame($0, lower: $1) })
             else { return nil }
-            let secret = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(scheme.count).raw)
-            return SHA256Digest(hashing: secret)
+            let secret = UnsafeRawBufferPointer(bytes)[scheme.count...]
+            return SHA256Digest(hashing: UnsafeRawBufferPointer(rebasing: secret))
         }
     }
 
     private static func isSame(_ byte: UInt8, lower: UInt8) -> Bool {
         let isUpper = (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
         return (isUpper ? byte + 32 : byte) == lower
-    }
-}
-
-extension Slice<UnsafeBufferPointer<UInt8>> {
-    fileprivate var raw: Slice<UnsafeRawBufferPointer> {
-        UnsafeRawBufferPointer(base)[startIndex..<endIndex]
     }
 }

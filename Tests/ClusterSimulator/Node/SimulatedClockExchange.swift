@@ -52,13 +52,7 @@ final class SimulatedClockExchange {
         let verdicts = voters.lazy.map { [self] in
             judge.verdict(own: process.node.id, voters: $0, wall: wall, monotonic: monotonic)
         }
-        let settled = verdicts.first {
-            switch $0 {
-            case .sound, .off: true
-            case .unsettled, .unknown: false
-            }
-        }
-        let verdict = settled ?? verdicts.first { $0 != .unknown } ?? .unknown
+        let verdict = ClockVerdict.best(of: verdicts)
         switch verdict {
         case .sound(let median), .off(let median):
             (lastMedian, mayLead) = ((wall + median, monotonic), true)
