@@ -12,6 +12,9 @@ public struct ClockReading: Hashable, Sendable {
     public var takenAt: Int64
     /// What this node's clock showed then.
     public var wall: Timestamp
+    /// Since when the other clock has run on without a jump, as far as was seen; as `takenAt`. A judge that takes the
+    /// reading sets it from those before.
+    fileprivate(set) var steadySince: Int64
 
     /// From one exchange: this node asked at `sentAt`, the other one answered with `peerWall`, the answer came
     /// at `receivedAt`, when this node's clock showed `wall`. Both instants are this node's monotonic clock's,
@@ -30,7 +33,19 @@ public struct ClockReading: Hashable, Sendable {
             milliseconds: (peerWall - wall).milliseconds + uncertaintyMilliseconds
         )
         takenAt = receivedAt
+        steadySince = receivedAt
         self.wall = wall
+    }
+
+    /// Of this node's own clock, which nobody has to be asked for.
+    fileprivate init(own wall: Timestamp, at monotonic: Int64) {
+        self.init(
+            node: NodeID(0),
+            peerWall: wall,
+            wall: wall,
+            sentAt: monotonic,
+            receivedAt: monotonic
+        )
     }
 
     /// How far the other clock is ahead at `monotonic`, in milliseconds, when this node's shows `wall`: what the
@@ -39,6 +54,14 @@ public struct ClockReading: Hashable, Sendable {
         let gained = (wall - self.wall).milliseconds - (monotonic - takenAt)
         return offset.milliseconds - gained
     }
+
+    /// Whether the other clock went on from `earlier` as this node's monotonic one did, as far as can be told.
+    fileprivate func goesOn(from earlier: ClockReading) -> Bool {
+        let shown = wall + offset - (earlier.wall + earlier.offset)
+        let gained = shown.milliseconds - (takenAt - earlier.takenAt)
+        let uncertainty = uncertaintyMilliseconds + earlier.uncertaintyMilliseconds
+        return abs(gained) - uncertainty <= TimeKeeper.jumpToleranceMilliseconds
+    }
 }
 
 /// What the clocks of a group's voters say about this node's.
@@ -46,7 +69,8 @@ public enum ClockVerdict: Hashable, Sendable {
     /// Too few were seen of late to say anything.
     case unknown
     /// A majority was seen, and no majority agrees: some are away and one of the others is wrong, nobody knows which.
-    /// Who knew the time before goes by its monotonic clock. By how much each clock is ahead, ascending.
+    /// Who knew the time before goes by its monotonic clock. By how much each clock is ahead, ascending; empty before
+    /// each has been seen to run on for a while: one that is wrong for a moment alone must not be followed for ever.
     case unsettled(clocks: [TimeSpan])
     /// Within the bound. Time is the median: this node's clock plus `median`.
     case sound(median: TimeSpan)
@@ -83,20 +107,49 @@ public struct ClockJudge: Sendable {
     public static let uncertaintyMaxMilliseconds: Int64 = 250
 
     private var readings: [ClockReading] = []
+    /// This node's own clock, as of the last reading.
+    private var own: ClockReading?
 
     /// Has seen no clock yet.
     public init() {}
 
     /// Takes a reading over; of each node the newest counts that is certain enough.
     public mutating func take(_ reading: ClockReading) {
+        var reading = reading
+        takeOwn(at: reading)
         let isUncertain = reading.uncertaintyMilliseconds > Self.uncertaintyMaxMilliseconds
         let hasBetter = readings.contains {
             $0.node == reading.node && isYoung($0, at: reading.takenAt)
                 && $0.uncertaintyMilliseconds < reading.uncertaintyMilliseconds
         }
         guard !isUncertain || !hasBetter else { return }
+        if let last = readings.first(where: { $0.node == reading.node }),
+            isYoung(last, at: reading.takenAt), reading.goesOn(from: last)
+        {
+            reading.steadySince = last.steadySince
+        }
         readings.removeAll { $0.node == reading.node }
         readings.append(reading)
+    }
+
+    private mutating func takeOwn(at reading: ClockReading) {
+        var now = ClockReading(own: reading.wall, at: reading.takenAt)
+        if let own, now.goesOn(from: own) { now.steadySince = own.steadySince }
+        own = now
+    }
+
+    /// Whether the clocks of all these nodes that count have run on for as long as a jump must be seen to be believed.
+    private func areSteady(_ nodes: [NodeID], own id: NodeID, _ now: ClockReading) -> Bool {
+        let confirmed = TimeKeeper.jumpConfirmMilliseconds
+        for node in nodes where node != id {
+            guard let found = readings.first(where: { $0.node == node }),
+                isYoung(found, at: now.takenAt)
+            else { continue }
+            guard found.takenAt - found.steadySince >= confirmed else { return false }
+        }
+        guard nodes.contains(id) else { return true }
+        guard let own, now.goesOn(from: own) else { return false }
+        return now.takenAt - own.steadySince >= confirmed
     }
 
     private func isYoung(_ reading: ClockReading, at monotonic: Int64) -> Bool {
@@ -133,6 +186,8 @@ public struct ClockJudge: Sendable {
             return abs(clock.offset - median.offset) - uncertainty <= Self.boundMilliseconds
         }
         guard agreeing > voters.count / 2 else {
+            let now = ClockReading(own: wall, at: monotonic)
+            guard areSteady(voters, own: own, now) else { return .unsettled(clocks: []) }
             return .unsettled(clocks: clocks.map { TimeSpan(milliseconds: $0.offset) })
         }
         let span = TimeSpan(milliseconds: median.offset)
@@ -141,14 +196,16 @@ public struct ClockJudge: Sendable {
     }
 
     /// Which of several clocks to go by where no majority agrees and nothing is known from before: the earliest that is
-    /// not behind what stands in a log, `floor`, since most clocks had reached that; else the latest. Each is ahead of
-    /// `wall` by one of `clocks`, ascending.
+    /// not behind what stands in a log, `floor`, since most clocks had reached that; else the latest. A clock that is
+    /// right may be behind what another right one wrote, by the bound. Each is ahead of `wall` by one of `clocks`,
+    /// ascending; nil where there are none.
     public static func guess(
         among clocks: [TimeSpan],
         wall: Timestamp,
         floor: Timestamp
     ) -> TimeSpan? {
-        clocks.first { wall + $0 >= floor } ?? clocks.last
+        let floor = floor + TimeSpan(milliseconds: -boundMilliseconds)
+        return clocks.first { wall + $0 >= floor } ?? clocks.last
     }
 
     /// The nodes whose clocks are surely within the bound of the median, which is `median` ahead of this node's
