@@ -131,9 +131,11 @@ public final class ShardStore: Sendable {
     public func commit() throws(StoreError) {
         let memory = try file.commit {
             writer.undo()
-        } _: { _ throws(StoreError) in
+        } _: { _ throws(StoreError) -> ShardWriter.Memory? in
             guard let open = writer.writer else { throw .stopped }
-            return writer.before == nil ? nil : open.memory
+            guard writer.before != nil else { return nil }
+            try open.writeCases()
+            return open.memory
         }
         guard let memory else { return }
         writer.before = nil

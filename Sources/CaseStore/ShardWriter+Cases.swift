@@ -68,6 +68,8 @@ extension ShardWriter {
                 try securely { () throws(StoreError) in
                     try history.erase(stored)
                     try write(step, command, over: stored, &changes)
+                    // Now, so that the row that it replaces is overwritten.
+                    try writeCases()
                 }
             } else {
                 try write(step, command, over: stored, &changes)
@@ -100,29 +102,40 @@ extension ShardWriter {
                 isArchived: stored?.isArchived ?? false,
                 auditKey: auditKey
             ),
-            over: stored?.record
+            over: stored
         )
         changes.append(try publish(step, command, old: old, publicCount: publicCount))
     }
 
     func load(_ id: CaseID) throws(StoreError) -> StoredCase? {
-        if let known = cache.find(id) { return known }
+        if let known = cache.find(id) ?? unwritten.find(id) { return known }
         return try cases.load(id)
     }
 
-    private func save(_ stored: StoredCase, over old: CaseRecord?) throws(StoreError) {
-        var stored = stored
-        if old == nil {
+    private func save(_ stored: StoredCase, over old: StoredCase?) throws(StoreError) {
+        guard let old else {
             try cases.insert(stored)
-        } else if stored.record.status == .archived, !stored.isArchived {
-            let packed = try history.pack(stored.record.id, auditKey: stored.auditKey)
-            if packed.audit != nil { stored.auditKey = 0 }
-            stored.isArchived = true
-            try cases.archive(stored, packed)
-        } else {
-            try cases.update(stored, over: old)
+            return cache.insert(stored)
+        }
+        if stored.record.status == .archived, !stored.isArchived {
+            return try archive(stored)
         }
         cache.insert(stored)
+        guard !stored.isArchived else { return try cases.update(stored, over: old) }
+        unwritten.keep(stored, over: old)
+        if unwritten.isFull { try writeCases() }
+    }
+
+    private func archive(_ stored: StoredCase) throws(StoreError) {
+        let packed = try history.pack(stored.record.id, auditKey: stored.auditKey)
+        unwritten.drop(stored.record.id)
+        let archived = StoredCase(
+            record: stored.record,
+            isArchived: true,
+            auditKey: packed.audit == nil ? stored.auditKey : 0
+        )
+        try cases.archive(archived, packed)
+        cache.insert(archived)
     }
 
     /// Appends the events as entries, numbered on from `count`; returns how many a requester may read.

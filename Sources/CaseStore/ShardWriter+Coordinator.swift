@@ -137,10 +137,10 @@ extension ShardWriter {
     ) throws(StoreError) -> Bool {
         let actor = Actor(id: PrincipalID(StoreLimits.systemName), role: .system)
         let command = CaseCommand(actor: actor, target: id, action: action, salt: salt(for: id))
-        switch try carryOut(command, &changes) {
-        case .success: return true
-        case .failure: return false
-        }
+        guard case .success = try carryOut(command, &changes) else { return false }
+        // The page's end is found by asking the tables again.
+        try writeCases()
+        return true
     }
 
     /// The coordinator's texts say nothing of anybody, so their salt need not be secret, only the same on

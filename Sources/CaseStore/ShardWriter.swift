@@ -73,6 +73,7 @@ final class ShardWriter {
     let history: HistoryTable
     let audit: AuditTable
     var cache = RecordCache()
+    var unwritten = UnwrittenCases()
     let keys: KeyTable
     let contactKeys: KeyTable
     let claims: ClaimTable
@@ -154,6 +155,8 @@ final class ShardWriter {
             let answer = try recordClaim(key, channel, caseID)
             result.outcome = .answered(answer, remembered: false)
         default:
+            // It asks the tables for cases, before and after it changes some.
+            try writeCases()
             let answer = try coordinate(stamped.command, &result.changes)
             result.outcome = .answered(answer, remembered: false)
         }
@@ -161,10 +164,16 @@ final class ShardWriter {
         return result
     }
 
+    /// Writes the rows that were kept back. The transaction may end after it.
+    func writeCases() throws(StoreError) {
+        for row in unwritten.takeAll() { try cases.update(row.stored, over: row.old) }
+    }
+
     /// After a transaction that was undone: the rows are as before, and so is what is remembered of them.
     func restore(_ memory: Memory) {
         self.memory = memory
         cache.forget()
+        unwritten.forget()
     }
 
     private func decode(_ entry: CommittedEntry) throws(StoreError) -> StampedShardCommand {

@@ -128,6 +128,31 @@ import Testing
         #expect(try fixture.record(made.id).version == 1)
     }
 
+    /// Rows of cases are kept back to the end of the transaction, up to a number; the audit names the newest entry in
+    /// them.
+    @Test func moreCasesThanAreKeptBackAreChangedInOneTransaction() throws {
+        let fixture = try ShardFixture()
+        var cases: [CaseID] = []
+        for _ in 0..<(UnwrittenCases.rowsMax + 8) {
+            cases.append(try fixture.succeed(People.kim, newCase()).id)
+        }
+        for round in 0..<2 {
+            for id in cases { fixture.log.add(command(People.boss, .note("\(round)"), on: id)) }
+        }
+        try fixture.applyPending()
+        for id in cases {
+            let version = try fixture.record(id).version
+            #expect(version == 3)
+            let verdict = try fixture.store.read { reader throws(StoreError) in
+                try reader.verify(id)
+            }
+            guard case .intact = verdict else {
+                Issue.record("the chain of \(id) is broken")
+                continue
+            }
+        }
+    }
+
     @Test func closingKeepsWhatIsOpen() throws {
         let fixture = try ShardFixture()
         let made = try fixture.succeed(People.kim, newCase())

@@ -93,19 +93,26 @@ public enum CaseMachine {
         let action = situation.command.action.name
         guard maySee(actor, record) else { throw blindness(of: actor, to: record, action) }
         let possible = Standing.possible(for: actor.role)
-        let forRole = rows[Int(action.rawValue)].filter { !$0.by.isDisjoint(with: possible) }
-        guard !forRole.isEmpty else { throw .wrongRole(action: action, role: actor.role) }
+        let rows = rows[Int(action.rawValue)]
+        func isForRole(_ row: Transition) -> Bool { !row.by.isDisjoint(with: possible) }
+        func isForStatus(_ row: Transition) -> Bool {
+            isForRole(row) && row.from.contains(record.status)
+        }
+        guard rows.contains(where: isForRole) else {
+            throw .wrongRole(action: action, role: actor.role)
+        }
         if actor.role.isStaff, let expected = situation.command.expectedVersion,
             expected != record.version
         {
             throw .staleVersion(current: record.version)
         }
-        let forStatus = forRole.filter { $0.from.contains(record.status) }
-        guard !forStatus.isEmpty else { throw .wrongStatus(action: action, status: record.status) }
+        guard rows.contains(where: isForStatus) else {
+            throw .wrongStatus(action: action, status: record.status)
+        }
         let standing = Standing.of(actor, in: record, saying: situation.command.action)
         guard
-            let row = forStatus.first(where: {
-                !$0.by.isDisjoint(with: standing) && situation.holds($0.when)
+            let row = rows.first(where: {
+                isForStatus($0) && !$0.by.isDisjoint(with: standing) && situation.holds($0.when)
             })
         else { throw .notOwner(action: action) }
         return row

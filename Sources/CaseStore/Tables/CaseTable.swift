@@ -2,12 +2,19 @@ import CaseModel
 import ClusterPrimitives
 import GRDB
 
-/// A case as it is stored, and in which of the two tables.
-struct StoredCase {
-    var record: CaseRecord
-    var isArchived: Bool
+/// A case as it is stored, and in which of the two tables. An object, since a record has some twenty parts whose
+/// references a copy would count one by one.
+final class StoredCase: Sendable {
+    let record: CaseRecord
+    let isArchived: Bool
     /// Under which key its newest audit entry stands; 0 while all of them are packed.
-    var auditKey: UInt64
+    let auditKey: UInt64
+
+    init(record: CaseRecord, isArchived: Bool, auditKey: UInt64) {
+        self.record = record
+        self.isArchived = isArchived
+        self.auditKey = auditKey
+    }
 }
 
 /// The rows of live, ended and archived cases.
@@ -119,9 +126,9 @@ struct CaseTable {
     }
 
     /// Puts a case in the place of `old`, the row as it is.
-    func update(_ stored: StoredCase, over old: CaseRecord?) throws(StoreError) {
+    func update(_ stored: StoredCase, over old: StoredCase) throws(StoreError) {
         guard stored.isArchived else {
-            if let old, Self.standsWhereItStood(stored.record, old) {
+            if Self.standsWhereItStood(stored.record, old.record) {
                 return try touch(stored)
             }
             bindLive(update, stored)
