@@ -4,7 +4,8 @@ import ClusterPrimitives
 /// The cases that were written last, so that a busy one is not read and decoded for every command.
 ///
 /// Two generations: when the younger is full it becomes the older, and the older is forgotten. What is in
-/// here equals its row; after a failed transaction everything is forgotten.
+/// here equals its row, or what waits to be written there (`UnwrittenCases`); after a failed transaction everything is
+/// forgotten.
 struct RecordCache {
     /// Cases in one generation: some 500 KB.
     static let generationMax = 256

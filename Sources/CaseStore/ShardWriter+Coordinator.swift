@@ -138,7 +138,7 @@ extension ShardWriter {
         let actor = Actor(id: PrincipalID(StoreLimits.systemName), role: .system)
         let command = CaseCommand(actor: actor, target: id, action: action, salt: salt(for: id))
         guard case .success = try carryOut(command, &changes) else { return false }
-        // The page's end is found by asking the tables again.
+        // The page's end asks the tables again; at most a page's rows, each written once all the same.
         try writeCases()
         return true
     }

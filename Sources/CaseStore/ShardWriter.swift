@@ -53,7 +53,8 @@ public struct AppliedResult: Hashable, Sendable {
 /// Applies entries on the writer's connection, within the transaction that its caller holds open.
 ///
 /// Everything it knows between two batches is in `memory`, a value: when a transaction fails, the caller
-/// puts the old one back, and memory and file agree again.
+/// puts the old one back, and memory and file agree again. What a transaction has changed and not written yet is in
+/// `unwritten`, which goes with it.
 final class ShardWriter {
     /// What the writer knows without asking the file.
     struct Memory {

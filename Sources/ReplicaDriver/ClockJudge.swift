@@ -12,9 +12,21 @@ public struct ClockReading: Hashable, Sendable {
     public var takenAt: Int64
     /// What this node's clock showed then.
     public var wall: Timestamp
-    /// Since when the other clock has run on without a jump, as far as was seen; as `takenAt`. A judge that takes the
-    /// reading sets it from those before.
-    fileprivate(set) var steadySince: Int64
+    /// What the other clock showed at the first of the readings since when it has run on without a jump. A judge that
+    /// takes the reading sets it, and `watchedSince`, from those before.
+    private var steadyFrom: Course
+    /// Since when the clock has been looked at without a pause; as `takenAt`.
+    private var watchedSince: Int64
+
+    /// By how much two clocks may differ at all, in milliseconds: whatever a peer shows, sums of it don't overflow.
+    static let offsetMaxMilliseconds: Int64 = 1 << 52
+
+    /// Where a clock stood at an instant of this node's monotonic clock.
+    private struct Course: Hashable {
+        var shown: Timestamp
+        var at: Int64
+        var uncertaintyMilliseconds: Int64
+    }
 
     /// From one exchange: this node asked at `sentAt`, the other one answered with `peerWall`, the answer came
     /// at `receivedAt`, when this node's clock showed `wall`. Both instants are this node's monotonic clock's,
@@ -27,14 +39,19 @@ public struct ClockReading: Hashable, Sendable {
         receivedAt: Int64
     ) {
         let roundTrip = max(0, receivedAt - sentAt)
+        let limit = Self.offsetMaxMilliseconds
         self.node = node
         uncertaintyMilliseconds = (roundTrip + 1) / 2
-        offset = TimeSpan(
-            milliseconds: (peerWall - wall).milliseconds + uncertaintyMilliseconds
-        )
+        let difference = min(limit, max(-limit, (peerWall - wall).milliseconds))
+        offset = TimeSpan(milliseconds: difference + uncertaintyMilliseconds)
         takenAt = receivedAt
-        steadySince = receivedAt
         self.wall = wall
+        steadyFrom = Course(
+            shown: wall + offset,
+            at: receivedAt,
+            uncertaintyMilliseconds: uncertaintyMilliseconds
+        )
+        watchedSince = receivedAt
     }
 
     /// Of this node's own clock, which nobody has to be asked for.
@@ -55,13 +72,25 @@ public struct ClockReading: Hashable, Sendable {
         return offset.milliseconds - gained
     }
 
-    /// Whether the other clock went on from `earlier` as this node's monotonic one did, as far as can be told.
+    /// Takes over what an earlier reading of the same clock knew of its course.
+    fileprivate mutating func follow(_ earlier: ClockReading) {
+        watchedSince = earlier.watchedSince
+        if goesOn(from: earlier) { steadyFrom = earlier.steadyFrom }
+    }
+
+    /// Whether the clock went on as this node's monotonic one did, as far as can be told, from where `earlier` says that
+    /// it has run on from. Not from `earlier` itself: a clock that stands still is off by little between two looks.
     fileprivate func goesOn(from earlier: ClockReading) -> Bool {
-        let shown = wall + offset - (earlier.wall + earlier.offset)
-        let gained = shown.milliseconds - (takenAt - earlier.takenAt)
-        let uncertainty = uncertaintyMilliseconds + earlier.uncertaintyMilliseconds
+        let start = earlier.steadyFrom
+        let gained = (wall + offset - start.shown).milliseconds - (takenAt - start.at)
+        let uncertainty = uncertaintyMilliseconds + start.uncertaintyMilliseconds
         return abs(gained) - uncertainty <= TimeKeeper.jumpToleranceMilliseconds
     }
+
+    /// For how long it has run on without a jump, in milliseconds.
+    fileprivate var steadyMilliseconds: Int64 { takenAt - steadyFrom.at }
+    /// For how long it has been looked at, in milliseconds.
+    fileprivate var watchedMilliseconds: Int64 { takenAt - watchedSince }
 }
 
 /// What the clocks of a group's voters say about this node's.
@@ -69,8 +98,9 @@ public enum ClockVerdict: Hashable, Sendable {
     /// Too few were seen of late to say anything.
     case unknown
     /// A majority was seen, and no majority agrees: some are away and one of the others is wrong, nobody knows which.
-    /// Who knew the time before goes by its monotonic clock. By how much each clock is ahead, ascending; empty before
-    /// each has been seen to run on for a while: one that is wrong for a moment alone must not be followed for ever.
+    /// Who knew the time before goes by its monotonic clock. By how much each clock is ahead that has been seen to run
+    /// on for a while, ascending: one that is wrong for a moment must not be followed for ever. Empty while that is not
+    /// known of all.
     case unsettled(clocks: [TimeSpan])
     /// Within the bound. Time is the median: this node's clock plus `median`.
     case sound(median: TimeSpan)
@@ -78,13 +108,14 @@ public enum ClockVerdict: Hashable, Sendable {
     case off(median: TimeSpan)
 
     /// What to go by where several groups were asked: the first one in which a majority agrees, else the first that
-    /// saw one. Takes no more of them than it needs.
+    /// saw one, and of those one that names clocks. Takes no more of them than it needs.
     public static func best(of verdicts: some Sequence<ClockVerdict>) -> ClockVerdict {
         var best = ClockVerdict.unknown
         for verdict in verdicts {
             switch verdict {
             case .sound, .off: return verdict
-            case .unsettled: if best == .unknown { best = verdict }
+            case .unsettled:
+                if best == .unknown || best == .unsettled(clocks: []) { best = verdict }
             case .unknown: break
             }
         }
@@ -105,6 +136,8 @@ public struct ClockJudge: Sendable {
     /// A reading that is less certain than this, in milliseconds, counts only where there is no better one of
     /// the same node that is young enough.
     public static let uncertaintyMaxMilliseconds: Int64 = 250
+    /// For how long a clock that keeps jumping is waited for, in milliseconds, before others are gone by.
+    public static let jumpingMaxMilliseconds: Int64 = 6_000
 
     private var readings: [ClockReading] = []
     /// This node's own clock, as of the last reading.
@@ -124,9 +157,9 @@ public struct ClockJudge: Sendable {
         }
         guard !isUncertain || !hasBetter else { return }
         if let last = readings.first(where: { $0.node == reading.node }),
-            isYoung(last, at: reading.takenAt), reading.goesOn(from: last)
+            isYoung(last, at: reading.takenAt)
         {
-            reading.steadySince = last.steadySince
+            reading.follow(last)
         }
         readings.removeAll { $0.node == reading.node }
         readings.append(reading)
@@ -134,22 +167,38 @@ public struct ClockJudge: Sendable {
 
     private mutating func takeOwn(at reading: ClockReading) {
         var now = ClockReading(own: reading.wall, at: reading.takenAt)
-        if let own, now.goesOn(from: own) { now.steadySince = own.steadySince }
+        if let own { now.follow(own) }
         own = now
     }
 
-    /// Whether the clocks of all these nodes that count have run on for as long as a jump must be seen to be believed.
-    private func areSteady(_ nodes: [NodeID], own id: NodeID, _ now: ClockReading) -> Bool {
-        let confirmed = TimeKeeper.jumpConfirmMilliseconds
-        for node in nodes where node != id {
-            guard let found = readings.first(where: { $0.node == node }),
+    /// Which of a group's clocks have run on for as long as a jump must be seen to be believed. None before that is
+    /// known of each; one that keeps jumping is left out in time, unless all do.
+    private func steadyClocks(
+        of voters: [NodeID],
+        own id: NodeID,
+        _ now: ClockReading
+    ) -> [TimeSpan] {
+        var (steady, jumping): ([ClockReading], [ClockReading]) = ([], [])
+        for voter in voters {
+            guard var found = voter == id ? own : readings.first(where: { $0.node == voter }),
                 isYoung(found, at: now.takenAt)
             else { continue }
-            guard found.takenAt - found.steadySince >= confirmed else { return false }
+            if voter == id {
+                var last = now
+                last.follow(found)
+                found = last
+            }
+            if found.steadyMilliseconds >= TimeKeeper.jumpConfirmMilliseconds {
+                steady.append(found)
+            } else if found.watchedMilliseconds >= Self.jumpingMaxMilliseconds {
+                jumping.append(found)
+            } else {
+                return []
+            }
         }
-        guard nodes.contains(id) else { return true }
-        guard let own, now.goesOn(from: own) else { return false }
-        return now.takenAt - own.steadySince >= confirmed
+        return (steady.isEmpty ? jumping : steady)
+            .map { $0.offset(wall: now.wall, monotonic: now.takenAt) }
+            .sorted().map { TimeSpan(milliseconds: $0) }
     }
 
     private func isYoung(_ reading: ClockReading, at monotonic: Int64) -> Bool {
@@ -187,8 +236,7 @@ public struct ClockJudge: Sendable {
         }
         guard agreeing > voters.count / 2 else {
             let now = ClockReading(own: wall, at: monotonic)
-            guard areSteady(voters, own: own, now) else { return .unsettled(clocks: []) }
-            return .unsettled(clocks: clocks.map { TimeSpan(milliseconds: $0.offset) })
+            return .unsettled(clocks: steadyClocks(of: voters, own: own, now))
         }
         let span = TimeSpan(milliseconds: median.offset)
         return abs(median.offset) - median.uncertainty > Self.boundMilliseconds

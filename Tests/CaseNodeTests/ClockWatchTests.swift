@@ -123,10 +123,12 @@ import Testing
         )
     }
 
-    /// Looks at the others' clocks, a second apart.
+    /// Looks at the others' clocks.
     private struct Course {
         static let start = Timestamp(millisecondsSince1970: 1_772_366_400_000)
         var judge = ClockJudge()
+        /// Milliseconds from one look to the next.
+        var pause: Int64 = 1_000
         var monotonic: Int64 = 100
         /// What the own clock is ahead of what it showed at first.
         var ownGain: Int64 = 0
@@ -137,7 +139,7 @@ import Testing
 
         /// Nodes 2, 3, ... are so far ahead of the own clock's first course; nil is not heard.
         mutating func look(_ ahead: [Int64?]) {
-            monotonic += 1_000
+            monotonic += pause
             for (place, ahead) in ahead.enumerated() {
                 guard let ahead else { continue }
                 judge.take(
@@ -198,6 +200,58 @@ import Testing
         #expect(guess(TimeSpan(milliseconds: 1_001)) == .seconds(600))
         #expect(guess(.seconds(900)) == .seconds(600))
         #expect(ClockJudge.guess(among: [], wall: noon, floor: noon) == nil)
+    }
+
+    /// Between two looks it is off by little.
+    @Test func aClockThatStandsStillDoesNotRunOn() {
+        let three = Array(voters.prefix(3))
+        var course = Course()
+        course.pause = 100
+        for look in 0..<40 {
+            course.look([5_000 - Int64(look) * 100])
+            #expect(course.verdict(three) == .unsettled(clocks: []), "look \(look)")
+        }
+    }
+
+    /// Goal: one clock that never comes to rest does not keep a group without a leader for ever.
+    @Test func aClockThatKeepsJumpingIsLeftOut() {
+        var course = Course()
+        var patience = 0
+        while course.verdict(voters) == .unsettled(clocks: []) || patience == 0 {
+            course.look([5_000, patience.isMultiple(of: 2) ? 90_000 : 50_000])
+            patience += 1
+            guard patience < 20 else { break }
+        }
+        #expect(Int64(patience - 1) * course.pause == ClockJudge.jumpingMaxMilliseconds)
+        #expect(
+            course.verdict(voters)
+                == .unsettled(clocks: [TimeSpan(milliseconds: 0), .seconds(5)])
+        )
+    }
+
+    @Test func noTimeThatAPeerShowsIsTooMuch() {
+        let three = Array(voters.prefix(3))
+        var judge = ClockJudge()
+        for (look, shown) in [Int64.max, .min, 0, .max, .min].enumerated() {
+            let monotonic = Int64(look) * 1_000
+            let wall = noon + TimeSpan(milliseconds: monotonic)
+            judge.take(
+                ClockReading(
+                    node: NodeID(2),
+                    peerWall: Timestamp(rawValue: shown),
+                    wall: wall,
+                    sentAt: monotonic,
+                    receivedAt: monotonic
+                )
+            )
+            let verdict = judge.verdict(
+                own: NodeID(1),
+                voters: three,
+                wall: wall,
+                monotonic: monotonic
+            )
+            #expect(verdict == .unsettled(clocks: []))
+        }
     }
 
     @Test func oldAndUncertainReadingsDoNotCount() {
@@ -328,6 +382,9 @@ import Testing
                 == .sound(median: TimeSpan(milliseconds: 0))
         )
         #expect(ClockVerdict.best(of: [.unknown, unsettled, other]) == unsettled)
+        let nothing = ClockVerdict.unsettled(clocks: [])
+        #expect(ClockVerdict.best(of: [nothing, .unknown, other, unsettled]) == other)
+        #expect(ClockVerdict.best(of: [.unknown, nothing]) == nothing)
         #expect(ClockVerdict.best(of: [.unknown]) == .unknown)
         #expect(ClockVerdict.best(of: []) == .unknown)
     }

@@ -130,10 +130,11 @@ import Testing
 
     /// Rows of cases are kept back to the end of the transaction, up to a number; the audit names the newest entry in
     /// them.
-    @Test func moreCasesThanAreKeptBackAreChangedInOneTransaction() throws {
+    @Test(arguments: [-1, 8])
+    func manyCasesAreChangedInOneTransaction(beyondWhatIsKept: Int) throws {
         let fixture = try ShardFixture()
         var cases: [CaseID] = []
-        for _ in 0..<(UnwrittenCases.rowsMax + 8) {
+        for _ in 0..<(UnwrittenCases.rowsMax + beyondWhatIsKept) {
             cases.append(try fixture.succeed(People.kim, newCase()).id)
         }
         for round in 0..<2 {
@@ -143,14 +144,40 @@ import Testing
         for id in cases {
             let version = try fixture.record(id).version
             #expect(version == 3)
-            let verdict = try fixture.store.read { reader throws(StoreError) in
-                try reader.verify(id)
-            }
-            guard case .intact = verdict else {
-                Issue.record("the chain of \(id) is broken")
-                continue
+            #expect(try isIntact(id, fixture))
+        }
+    }
+
+    private func isIntact(_ id: CaseID, _ fixture: ShardFixture) throws -> Bool {
+        let verdict = try fixture.store.read { reader throws(StoreError) in try reader.verify(id) }
+        guard case .intact = verdict else { return false }
+        return true
+    }
+
+    /// Goal: what is decided after a transaction was undone is decided on what the file holds.
+    @Test func rowsThatWaitAreUndoneWithTheirTransaction() throws {
+        let fixture = try ShardFixture(pagesMax: 60)
+        let made = try fixture.succeed(People.kim, newCase())
+        let text = String(repeating: "x", count: 2_000)
+        var error: StoreError?
+        while error == nil {
+            fixture.log.add(command(People.boss, .note(text), on: made.id))
+            let entry = try #require(fixture.log.entries.last)
+            do throws(StoreError) {
+                _ = try fixture.store.extend([entry])
+            } catch let thrown {
+                error = thrown
             }
         }
+        #expect(error == .diskFull)
+        #expect(fixture.log.entries.count > 3, "several were in the transaction")
+        #expect(fixture.store.appliedIndex == LogIndex(1))
+        try fixture.store.file.onWriter { db throws(StoreError) in
+            _ = try PreparedStatement.firstText(db, "PRAGMA max_page_count = 10000")
+        }
+        try fixture.applyPending()
+        #expect(try fixture.record(made.id).version == UInt64(fixture.log.entries.count))
+        #expect(try isIntact(made.id, fixture))
     }
 
     @Test func closingKeepsWhatIsOpen() throws {

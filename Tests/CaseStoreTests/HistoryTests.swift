@@ -107,7 +107,14 @@ import Testing
             .comment(CaseMessage(text: text, interaction: mail)),
             on: id
         )
-        try fixture.succeed(People.boss, .delete(reason: "asked to"), on: id)
+        // Its row is longer than a page of the file.
+        let value = String(text.prefix(CaseLimits.fieldValueBytesMax))
+        let fields = (0..<3).map { NamedValue("own \($0)", value) }
+        try fixture.succeed(People.boss, .update(FieldUpdate(fields: fields)), on: id)
+        // What waits for the end of the transaction is erased with it.
+        fixture.log.add(command(People.boss, .note(text), on: id))
+        fixture.log.add(command(People.boss, .delete(reason: "asked to"), on: id))
+        try fixture.applyPending()
         let record = try fixture.record(id)
         #expect(record.status == .deleted)
         #expect(!"\(record)".contains(secret))
@@ -119,7 +126,7 @@ import Testing
         }
         #expect(!"\(entries)".contains(secret))
         #expect(entries.allSatisfy { $0.version == record.version })
-        #expect(audit.count == 4)
+        #expect(audit.count == 6)
         guard case .intact(record.auditHead, 1) = verdict else {
             Issue.record("\(String(describing: verdict))")
             return

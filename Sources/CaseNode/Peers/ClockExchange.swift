@@ -88,13 +88,14 @@ final class ClockExchange: Sendable {
     private func tick() {
         guard voters.count > 1 else { return beAlone() }
         let now = SystemClock.monotonicMilliseconds()
-        let (isDue, isFirst) = state.withLock { state in
+        let isDue = state.withLock { state in
             let pause = state.hasCompared ? Self.milliseconds : Self.firstMilliseconds
             let isDue = state.lookedAt.map { now - $0 >= pause } ?? true
             if isDue { state.lookedAt = now }
-            return (isDue, !state.hasCompared)
+            // Within the lock, as `follow` is: whoever has compared meanwhile must not be made to wait again.
+            if !state.hasCompared { context.clock.awaitComparison() }
+            return isDue
         }
-        if isFirst { context.clock.awaitComparison() }
         if isDue { look() }
     }
 
@@ -165,14 +166,16 @@ final class ClockExchange: Sendable {
             guard let guess = ClockJudge.guess(among: clocks, wall: wall, floor: floor) else {
                 return
             }
-            context.clock.follow(median: guess, wall: wall, monotonic: monotonic)
-            state.withLock { ($0.offset, $0.hasCompared) = (guess, true) }
+            state.withLock { state in
+                context.clock.follow(median: guess, wall: wall, monotonic: monotonic)
+                (state.offset, state.hasCompared) = (guess, true)
+            }
         case .sound(let median), .off(let median):
-            context.clock.follow(median: median, wall: wall, monotonic: monotonic)
             let right = watch.agreeing(with: median, wall: wall, monotonic: monotonic)
             successors.set(right.filter { mayLead($0) })
             let hasChanged = state.withLock { state in
                 defer { state.isOff = isOff }
+                context.clock.follow(median: median, wall: wall, monotonic: monotonic)
                 (state.offset, state.hasCompared) = (median, true)
                 return state.isOff != isOff
             }
