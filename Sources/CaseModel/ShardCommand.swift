@@ -56,8 +56,9 @@ public struct IdempotencyScope: Hashable, Sendable {
 
 /// What a shard's log carries: one of these an entry, after the format's version and the stamped time.
 public enum ShardCommand: Hashable, Sendable {
-    /// A command on one case, remembered under its key.
-    case onCase(CaseCommand, IdempotencyScope)
+    /// A command on one case, remembered under its key. Indirect, since it is handed on several times before it is
+    /// encoded, and has some thirty references to count each time.
+    indirect case onCase(CaseCommand, IdempotencyScope)
     /// Claims a contact's key in the shard that the key chooses; answers with the case if it has one by now.
     case claim(key: String, channel: PrincipalID, contentHash: SHA256Digest)
     /// Says which case a claimed contact went to. Final: the first record stands.

@@ -24,17 +24,28 @@ public struct CaseOutline: Hashable, Sendable {
     /// To whom it was handed up, while that holds.
     public var escalationTarget: EscalationTarget?
 
-    init(_ record: CaseRecord) {
-        status = record.status
-        owner = record.owner
-        ownerRole = record.ownerRole
-        ownershipVersion = record.ownershipVersion
-        queue = record.queue
-        team = record.team
-        requester = record.requester.principal
-        priority = record.priority
-        queuedAt = record.queuedAt
-        escalationTarget = record.escalation?.target
+    // Of an object, so that its record is not copied to be looked at.
+    init(_ stored: StoredCase) {
+        status = stored.record.status
+        owner = stored.record.owner
+        ownerRole = stored.record.ownerRole
+        ownershipVersion = stored.record.ownershipVersion
+        queue = stored.record.queue
+        team = stored.record.team
+        requester = stored.record.requester.principal
+        priority = stored.record.priority
+        queuedAt = stored.record.queuedAt
+        escalationTarget = stored.record.escalation?.target
+    }
+
+    /// Whether it is the outline of that case, too.
+    func fits(_ stored: StoredCase) -> Bool {
+        status == stored.record.status && owner == stored.record.owner
+            && ownerRole == stored.record.ownerRole
+            && ownershipVersion == stored.record.ownershipVersion && queue == stored.record.queue
+            && team == stored.record.team && requester == stored.record.requester.principal
+            && priority == stored.record.priority && queuedAt == stored.record.queuedAt
+            && escalationTarget == stored.record.escalation?.target
     }
 
     /// As much of a record as a question of rights needs.

@@ -78,16 +78,16 @@ extension ShardWriter {
         }
     }
 
+    // Of records and steps single parts are named, and no local copies made: one counts some twenty references.
     private func write(
         _ step: CaseStep,
         _ command: CaseCommand,
         over stored: StoredCase?,
         _ changes: inout [FeedItem]
     ) throws(StoreError) {
-        let record = step.record
-        let old = stored?.record
-        assert(record.version == (old?.version ?? 0) + 1, "one version a command")
-        let publicCount = try append(step, command, after: old?.entryCount ?? 0)
+        let before = stored?.record.version ?? 0
+        assert(step.record.version == before + 1, "one version a command")
+        let publicCount = try append(step, command, after: stored?.record.entryCount ?? 0)
         let auditKey = memory.state.nextRowSequence()
         try audit.append(
             step.audit,
@@ -95,16 +95,16 @@ extension ShardWriter {
             key: auditKey,
             previous: stored?.auditKey ?? 0
         )
-        memory.state.recount(from: old?.status, to: record.status)
-        try save(
-            StoredCase(
-                record: record,
-                isArchived: stored?.isArchived ?? false,
-                auditKey: auditKey
-            ),
-            over: stored
+        memory.state.recount(from: stored?.record.status, to: step.record.status)
+        let changed = StoredCase(
+            record: step.record,
+            isArchived: stored?.isArchived ?? false,
+            auditKey: auditKey
         )
-        changes.append(try publish(step, command, old: old, publicCount: publicCount))
+        try save(changed, over: stored)
+        changes.append(
+            try publish(changed, step, command, old: stored, publicCount: publicCount)
+        )
     }
 
     func load(_ id: CaseID) throws(StoreError) -> StoredCase? {
@@ -174,29 +174,33 @@ extension ShardWriter {
     }
 
     private func publish(
+        _ stored: StoredCase,
         _ step: CaseStep,
         _ command: CaseCommand,
-        old: CaseRecord?,
+        old: StoredCase?,
         publicCount: UInt32
     ) throws(StoreError) -> FeedItem {
         memory.state.feedPosition += 1
-        let record = step.record
-        let after = CaseOutline(record)
-        let before = old.map { CaseOutline($0) }
+        let after = CaseOutline(stored)
+        assert(
+            old.map { after.fits($0) == (after == CaseOutline($0)) } ?? true,
+            "every part of an outline is compared"
+        )
+        let before = old.flatMap { after.fits($0) ? nil : CaseOutline($0) }
         let item = FeedItem(
             position: memory.state.feedPosition,
             at: memory.state.shardTime,
-            caseID: record.id,
-            version: record.version,
+            caseID: stored.record.id,
+            version: stored.record.version,
             action: step.audit.action,
             by: command.actor.id,
             role: command.actor.role,
-            firstEntry: (old?.entryCount ?? 0) + 1,
+            firstEntry: (old?.record.entryCount ?? 0) + 1,
             entryCount: UInt32(clamping: step.events.count),
             publicEntryCount: publicCount,
-            before: before == after ? nil : before,
+            before: before,
             after: after,
-            dueAt: record.dueAt == old?.dueAt ? nil : record.dueAt
+            dueAt: stored.record.dueAt == old?.record.dueAt ? nil : stored.record.dueAt
         )
         try feed.append(item)
         if memory.oldestFeedItem == nil { memory.oldestFeedItem = item.at }

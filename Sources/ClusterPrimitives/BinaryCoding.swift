@@ -66,8 +66,10 @@ public struct ByteWriter: Sendable {
     /// Length in UTF-8 bytes, then those.
     @inlinable public mutating func write(_ text: String) {
         write(UInt64(text.utf8.count))
-        var text = text
-        text.withUTF8 { buffer.append(contentsOf: $0) }
+        // Native texts stand in one piece; others come from outside Swift.
+        if text.utf8.withContiguousStorageIfAvailable({ buffer.append(contentsOf: $0) }) == nil {
+            buffer.append(contentsOf: text.utf8)
+        }
     }
 
     /// A value that knows how.

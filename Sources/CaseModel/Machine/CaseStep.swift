@@ -42,11 +42,15 @@ extension CaseMachine {
         at: Timestamp,
         newID: CaseID?
     ) -> CaseStep {
-        guard let base = before ?? beginning(events, id: newID, at: at) else {
+        let action = command.action.name
+        var after: CaseRecord
+        if let before {
+            after = before.applying(events, by: command.actor, action: action, at: at)
+        } else if let new = beginning(events, id: newID, at: at) {
+            after = new.applying(events, by: command.actor, action: action, at: at)
+        } else {
             preconditionFailure("decide creates only from nothing, with an id")
         }
-        let action = command.action.name
-        var after = base.applying(events, by: command.actor, action: action, at: at)
         let entry = AuditEntry(
             caseID: after.id,
             version: after.version,
@@ -58,7 +62,7 @@ extension CaseMachine {
             from: before?.status,
             to: after.status,
             contentHash: AuditEntry.contentHash(of: events, salt: command.salt),
-            previous: base.auditHead
+            previous: after.auditHead
         )
         after.auditHead = entry.link
         return CaseStep(

@@ -6,15 +6,22 @@ import Synchronization
 
 /// The system group's state machine: a value in memory, its rows in an SQLite file of its own.
 final class SystemMachine: StateMachine, MachineFile {
-    private struct Cell {
-        var state: SystemState
-        var applied: SnapshotID
+    /// The state after one batch. An object, since a copy of a state counts some twenty references, and every call
+    /// looks at it several times.
+    final class Version: Sendable {
+        let state: SystemState
+        let applied: SnapshotID
+
+        init(state: SystemState, applied: SnapshotID) {
+            self.state = state
+            self.applied = applied
+        }
     }
 
     private let current: Mutex<SystemStore>
     /// Held while the file is replaced.
     private let replacing = Mutex(())
-    private let cell: Mutex<Cell>
+    private let cell: Mutex<Version>
     private let listeners: Mutex<[@Sendable (SystemState) -> Void]> = Mutex([])
 
     /// Loads all rows.
@@ -23,9 +30,9 @@ final class SystemMachine: StateMachine, MachineFile {
         cell = Mutex(try Self.load(store))
     }
 
-    private static func load(_ store: SystemStore) throws -> Cell {
+    private static func load(_ store: SystemStore) throws -> Version {
         let image = try store.loadAll()
-        return Cell(
+        return Version(
             state: try SystemState(records: image.records),
             applied: SnapshotID(index: image.state.appliedIndex, term: image.state.appliedTerm)
         )
@@ -36,17 +43,25 @@ final class SystemMachine: StateMachine, MachineFile {
 
     private var store: SystemStore { current.withLock { $0 } }
 
-    /// The state as of the last applied command. Any thread; a copy costs a few references.
-    var state: SystemState { cell.withLock { $0.state } }
+    /// The state as of the last applied command, lent, not copied. Any thread.
+    var state: SystemState {
+        _read {
+            let version = version
+            yield version.state
+        }
+    }
+
+    /// The state as of the last applied command, to be kept for a while.
+    var version: Version { cell.withLock { $0 } }
 
     /// Hears of every applied batch from now on, on the store's lane.
     func listen(_ listener: @escaping @Sendable (SystemState) -> Void) {
         listeners.withLock { $0.append(listener) }
     }
 
-    var applied: SnapshotID { cell.withLock { $0.applied } }
+    var applied: SnapshotID { version.applied }
 
-    var time: Timestamp { cell.withLock { $0.state.now } }
+    var time: Timestamp { version.state.now }
 
     var file: (any MachineFile)? { self }
 
@@ -57,7 +72,8 @@ final class SystemMachine: StateMachine, MachineFile {
     }
 
     func apply(_ entries: [MachineEntry]) throws -> [SystemResult?] {
-        var (state, applied) = cell.withLock { ($0.state, $0.applied) }
+        let version = version
+        var (state, applied) = (version.state, version.applied)
         var answers: [SystemResult?] = []
         var batch: [SystemEntry] = []
         for item in entries {
@@ -87,7 +103,8 @@ final class SystemMachine: StateMachine, MachineFile {
             applied = SnapshotID(index: entry.index, term: entry.term)
         }
         try store.apply(batch)
-        cell.withLock { $0 = Cell(state: state, applied: applied) }
+        let next = Version(state: state, applied: applied)
+        cell.withLock { $0 = next }
         tellListeners(state)
         return answers
     }

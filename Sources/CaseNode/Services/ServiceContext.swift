@@ -45,7 +45,7 @@ final class ServiceContext: Sendable {
     }
 
     /// The directory and settings, as of the last applied command of the system group.
-    var directory: DirectoryView { DirectoryView(state: system.machine.state) }
+    var directory: DirectoryView { DirectoryView(version: system.machine.version) }
 
     // MARK: Where a command goes
 
@@ -92,19 +92,19 @@ final class ServiceContext: Sendable {
         action: CaseAction,
         expectedVersion: UInt64? = nil
     ) -> CaseCommand {
-        let state = system.machine.state
+        let version = system.machine.version
         var command = CaseCommand(
             actor: actor,
             target: target,
             action: action,
             expectedVersion: expectedVersion,
             salt: Self.randomBytes(CaseLimits.saltBytes),
-            reopenWindow: state.settings.reopenWindow,
-            queuesWhereCommentPends: state.queuesWhereCommentPends
+            reopenWindow: version.state.settings.reopenWindow,
+            queuesWhereCommentPends: version.state.queuesWhereCommentPends
         )
         switch action {
         case .escalate(_, .queue(let queue), _), .escalateByRule(_, .queue(let queue)):
-            command.escalationQueue = state.queueFacts(queue)
+            command.escalationQueue = version.state.queueFacts(queue)
         default: break
         }
         return command
@@ -187,19 +187,22 @@ final class ServiceContext: Sendable {
 
 /// The directory as the protocol's mapping asks for it.
 struct DirectoryView: DirectoryLookup {
-    let state: SystemState
+    let version: SystemMachine.Version
 
     func queueFacts(named name: String) -> QueueFacts? {
-        name.isEmpty ? state.defaultQueueFacts : state.queueFacts(QueueID(name))
+        name.isEmpty
+            ? version.state.defaultQueueFacts : version.state.queueFacts(QueueID(name))
     }
 
-    func agentFacts(named name: String) -> AgentFacts? { state.agentFacts(PrincipalID(name)) }
+    func agentFacts(named name: String) -> AgentFacts? {
+        version.state.agentFacts(PrincipalID(name))
+    }
 
-    func hasTeam(named name: String) -> Bool { state.team(TeamID(name)) != nil }
+    func hasTeam(named name: String) -> Bool { version.state.team(TeamID(name)) != nil }
 
     func requesterPrincipal(address: String, phone: String) -> PrincipalID? {
-        if !address.isEmpty { return state.requester(forAddress: address) }
-        if !phone.isEmpty { return state.requester(forPhone: phone) }
+        if !address.isEmpty { return version.state.requester(forAddress: address) }
+        if !phone.isEmpty { return version.state.requester(forPhone: phone) }
         return nil
     }
 }
