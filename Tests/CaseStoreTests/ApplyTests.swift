@@ -148,6 +148,13 @@ import Testing
         }
     }
 
+    /// The disk has room again.
+    private func makeRoom(_ fixture: ShardFixture) throws {
+        try fixture.store.file.onWriter { db throws(StoreError) in
+            _ = try PreparedStatement.firstText(db, "PRAGMA max_page_count = 10000")
+        }
+    }
+
     private func isIntact(_ id: CaseID, _ fixture: ShardFixture) throws -> Bool {
         let verdict = try fixture.store.read { reader throws(StoreError) in try reader.verify(id) }
         guard case .intact = verdict else { return false }
@@ -172,9 +179,7 @@ import Testing
         #expect(error == .diskFull)
         #expect(fixture.log.entries.count > 3, "several were in the transaction")
         #expect(fixture.store.appliedIndex == LogIndex(1))
-        try fixture.store.file.onWriter { db throws(StoreError) in
-            _ = try PreparedStatement.firstText(db, "PRAGMA max_page_count = 10000")
-        }
+        try makeRoom(fixture)
         try fixture.applyPending()
         #expect(try fixture.record(made.id).version == UInt64(fixture.log.entries.count))
         #expect(try isIntact(made.id, fixture))
@@ -225,9 +230,7 @@ import Testing
         #expect(try fixture.store.read { reader throws(StoreError) in try reader.state() } == state)
         #expect(try fixture.record(made.id).version == state.appliedIndex.rawValue)
         // Room again: the same entry is taken, decided on what the file holds and not on what was undone.
-        try fixture.store.file.onWriter { db throws(StoreError) in
-            _ = try PreparedStatement.firstText(db, "PRAGMA max_page_count = 10000")
-        }
+        try makeRoom(fixture)
         fixture.log.add(command(People.boss, .note(text), on: made.id), key: "again")
         let entry = try #require(fixture.log.entries.last)
         let results = try fixture.store.apply([
@@ -242,12 +245,6 @@ import Testing
             return
         }
         #expect(receipt.version == state.appliedIndex.rawValue + 1)
-        let verdict = try fixture.store.read { reader throws(StoreError) in
-            try reader.verify(made.id)
-        }
-        guard case .intact = verdict else {
-            Issue.record("\(String(describing: verdict))")
-            return
-        }
+        #expect(try isIntact(made.id, fixture))
     }
 }

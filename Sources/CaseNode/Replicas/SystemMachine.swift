@@ -43,15 +43,10 @@ final class SystemMachine: StateMachine, MachineFile {
 
     private var store: SystemStore { current.withLock { $0 } }
 
-    /// The state as of the last applied command, lent, not copied. Any thread.
-    var state: SystemState {
-        _read {
-            let version = version
-            yield version.state
-        }
-    }
+    /// The state as of the last applied command. Any thread; a copy.
+    var state: SystemState { version.state }
 
-    /// The state as of the last applied command, to be kept for a while.
+    /// The state as of the last applied command, to be looked at without a copy: for what runs in every call.
     var version: Version { cell.withLock { $0 } }
 
     /// Hears of every applied batch from now on, on the store's lane.

@@ -28,7 +28,8 @@ extension ServiceContext {
     private func authenticate(authorization header: String) throws(WireError) -> Actor {
         guard let hash = BearerToken.hash(in: header) else { throw .unauthenticated }
         guard isDirectoryCurrent else { throw .directoryTooOld }
-        guard let actor = system.machine.state.authenticate(tokenHash: hash, at: clock.now()) else {
+        let version = system.machine.version
+        guard let actor = version.state.authenticate(tokenHash: hash, at: clock.now()) else {
             throw .unauthenticated
         }
         return actor
