@@ -85,8 +85,9 @@ final class SimulatedPorts<Machine: SimulatedMachine>: ReplicaPorts {
             entries.map(\.entry),
             durable: process.logWriter.durable[group] ?? .zero
         )
-        for entry in entries where entry.configuration?.isJoint == true {
+        for case let configuration? in entries.map(\.configuration) where configuration.isJoint {
             world.coverage[.jointEntered] += 1
+            if replica?.leadership.leader == process.node.id { world.jointBegan(configuration) }
         }
         queue.append(contentsOf: entries)
         planApply(after: process.applyTime())

@@ -18,6 +18,7 @@ public enum Encounter: String, CaseIterable, Sendable {
     case oneWayCut = "link cut one way"
     case linkCut = "link cut both ways"
     case partition = "nodes partitioned"
+    case cutAlongChange = "members who go cut off from those who come"
     case leaderCut = "leader cut off from its peers, not from clients"
     case lateTimers = "timers late"
     case slowMachine = "machine slower than the others"

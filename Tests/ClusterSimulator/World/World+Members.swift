@@ -42,11 +42,13 @@ extension World {
             return leader.transfer(to: pick(voters))
         }
         let learners = configuration.learners
-        if !learners.isEmpty, learners.count > 1 || chance(60) {
+        if !learners.isEmpty, learners.count > 1 || chance(options.cutsAlongChanges ? 10 : 60) {
             let others = voters.filter { $0 != leader.status.id }
             guard others.count >= learners.count else { return }
             // Half of them while nobody hears anybody.
-            if chance(50) { plan(after: draw(0...30_000)) { [unowned self] in partition() } }
+            if !options.cutsAlongChanges, chance(50) {
+                plan(after: draw(0...30_000)) { [unowned self] in partition() }
+            }
             return replace(Array(others.suffix(learners.count)), by: learners, leader)
         }
         let outside = nodes.filter { $0.state != .lost && !configuration.contains($0.id) }
@@ -65,6 +67,24 @@ extension World {
             coverage[.memberReplaced] += 1
             if isLost { coverage[.lostNodeReplaced] += 1 }
         }
+    }
+
+    /// A group's leader has just entered a joint configuration, and hardly anybody has heard of it: now those who go lose
+    /// sight of those who come.
+    func jointBegan(_ configuration: Configuration) {
+        guard options.cutsAlongChanges, !isHealing, chance(75) else { return }
+        let (old, new) = (configuration.voters.outgoing, configuration.voters.incoming)
+        let going = old.voters.filter { !new.contains($0) }
+        guard !going.isEmpty else { return }
+        coverage[.cutAlongChange] += 1
+        // Who stays is on either side.
+        let side = going + old.voters.filter { new.contains($0) && chance(25) }
+        for left in nodes.map(\.id) {
+            for right in nodes.map(\.id) where side.contains(left) != side.contains(right) {
+                network.cutLink(left.rawValue, right.rawValue, [.replicas])
+            }
+        }
+        plan(after: draw(1_000_000...4_000_000)) { [unowned self] in network.openAll() }
     }
 
     /// In the healed world: puts new nodes in the place of lost ones, and ends what was begun.

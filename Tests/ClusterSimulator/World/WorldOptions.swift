@@ -82,6 +82,9 @@ public struct WorldOptions: Sendable {
     var changeEvery: Int64 = 0
     /// Nodes that are there to be put in somebody's place.
     var spares = 0
+    /// Members go and come two at a time, and lose sight of each other while they do: what one half of a joint
+    /// configuration decides without the other shows.
+    var cutsAlongChanges = false
 
     /// Draws a world.
     public init(seed: UInt64) {
@@ -162,6 +165,11 @@ public struct WorldOptions: Sendable {
             (slowMachineFactor, network.dropPerMille) = (pick([5, 30]), pick([50, 150, 300]))
             (syncTime, thinkTime, hotCases) = (100...1_000, 10_000, 2)
             (readBackPercent, readAnywherePercent, hasWatchers) = (80, 90, true)
+        case 89..<100:
+            keepNothing()
+            (cutsAlongChanges, nodes, spares, changeEvery) = (true, 3, 2, 400_000)
+            slowMachineFactor = 1
+            network.calm()
         default: break
         }
     }
