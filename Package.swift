@@ -35,6 +35,12 @@ let systemLibraries: [Target] = [
         providers: [.apt(["libnghttp2-dev"])]
     ),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    // What SQLite is told through variadic functions; the rest of it is GRDB's module.
+    .systemLibrary(
+        name: "CSQLiteSettings",
+        pkgConfig: "sqlite3",
+        providers: [.apt(["libsqlite3-dev"])]
+    ),
     .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
 ]
 
@@ -64,7 +70,10 @@ let shellTargets: [Target] = [
     .target(name: "ReplicationLog", dependencies: ["ClusterPrimitives", "RaftCore"]),
     .target(
         name: "CaseStore",
-        dependencies: ["ClusterPrimitives", "CaseModel", "CoordinatorCore", grdb, grdbSQLite]
+        dependencies: [
+            "ClusterPrimitives", "CaseModel", "CoordinatorCore", "CSQLiteSettings", grdb,
+            grdbSQLite,
+        ]
     ),
     .target(name: "ReplicaDriver", dependencies: ["ClusterPrimitives", "RaftCore"]),
     .target(name: "CaseIntake", dependencies: ["CGMime", "ClusterPrimitives", "CaseModel"]),

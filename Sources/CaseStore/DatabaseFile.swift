@@ -1,3 +1,4 @@
+import CSQLiteSettings
 import ClusterPrimitives
 import GRDB
 import GRDBSQLite
@@ -38,6 +39,7 @@ final class DatabaseFile: Sendable {
         format: FileFormat,
         configuration: StoreConfiguration
     ) throws(StoreError) {
+        _ = Self.libraryIsPrepared
         self.location = location
         self.configuration = configuration
         let settings = Self.settings(location, format, configuration)
@@ -51,6 +53,11 @@ final class DatabaseFile: Sendable {
             try pool.writeWithoutTransaction { db in try Self.prepareWriter(db, format) }
         }
     }
+
+    /// Once for the whole process, before SQLite is used; false where somebody has used it before, and it goes on
+    /// counting. A comment made 26 allocations in it, on each replica.
+    private static let libraryIsPrepared =
+        casecluster_sqlite_without_memory_count() == SQLITE_OK
 
     /// What every connection gets before its first use.
     private static func settings(
