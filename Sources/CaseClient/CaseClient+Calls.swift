@@ -65,8 +65,8 @@ extension CaseClient {
         } catch {
             throw .misconfigured("the request can't be encoded: \(error)")
         }
-        let identity = try Self.metadata(options.token ?? configuration.token)
-        let metadata = staleness.map { identity.merging($0) } ?? identity
+        let identity = try identity(options.token ?? configuration.token)
+        let metadata = staleness.map { identity.plain.merging($0) } ?? identity.plain
         // Who does with an older state needs no leader.
         let mayFollow = configuration.followsLeaders && staleness == nil
         let shard = mayFollow ? (request as? any CaseBound)?.shard : nil
@@ -77,7 +77,7 @@ extension CaseClient {
         while true {
             // Only what is about a case has one leader to follow; a leader out of reach is asked through others.
             let follows = shard != nil && !trial.hasLostLeader
-            let sent = follows ? metadata.merging(ShardLeaders.followHeader) : metadata
+            let sent = follows ? identity.following : metadata
             var node = shard.flatMap { follows ? nodes.leader(of: $0) : nil } ?? nodes.preferred()
             var failure: CaseClientError
             do {

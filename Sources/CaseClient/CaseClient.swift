@@ -23,6 +23,10 @@ public final class CaseClient: Sendable {
     let nodes: Nodes
     private let executor: EventLoopTaskExecutor
     private let random: Mutex<any RandomNumberGenerator & Sendable>
+    /// What goes with calls, by token: made once, since a program makes most calls under the same few.
+    private let identities = Mutex<[String: CallIdentity]>([:])
+    /// Tokens that are remembered, at most; one more, and all are forgotten.
+    private static let identitiesMax = 256
 
     /// Checks the configuration and reads its files; connects to nothing yet.
     /// - Throws: kind `misconfigured`, with what to mend.
@@ -58,13 +62,36 @@ public final class CaseClient: Sendable {
                 UInt64.random(in: .min ... .max, using: &random)
             )
         }
-        return hexadecimal(high) + hexadecimal(low)
+        return String(unsafeUninitializedCapacity: 32) { digits in
+            for place in 0..<16 {
+                let shift = UInt64(60 - 4 * place)
+                digits[place] = Self.digit(high >> shift)
+                digits[16 + place] = Self.digit(low >> shift)
+            }
+            return 32
+        }
     }
 
     func pause(afterAttempt attempt: Int, advised: Duration?) -> Duration {
         random.withLock { random in
             configuration.retry.pause(afterAttempt: attempt, advised: advised, random: &random)
         }
+    }
+
+    /// What goes with calls under a token; nil for none.
+    func identity(_ token: String?) throws(CaseClientError) -> CallIdentity {
+        guard let token else { return CallIdentity(plain: [:]) }
+        // Only then are texts that are equal the same bytes.
+        guard token.utf8.allSatisfy({ $0 < 0x80 }) else {
+            return CallIdentity(plain: try Self.metadata(token))
+        }
+        if let known = identities.withLock({ $0[token] }) { return known }
+        let identity = CallIdentity(plain: try Self.metadata(token))
+        identities.withLock { identities in
+            if identities.count >= Self.identitiesMax { identities.removeAll() }
+            identities[token] = identity
+        }
+        return identity
     }
 
     /// What goes with a call. A token with a line break in it would be a header of its own.
@@ -79,9 +106,22 @@ public final class CaseClient: Sendable {
         return ["authorization": "Bearer \(token)"]
     }
 
-    private func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+    /// The lowest four bits.
+    private static func digit(_ value: UInt64) -> UInt8 {
+        let digit = UInt8(truncatingIfNeeded: value) & 15
+        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+    }
+}
+
+/// What says who calls.
+struct CallIdentity: Sendable {
+    let plain: RPCMetadata
+    /// With the wish to be told who leads.
+    let following: RPCMetadata
+
+    init(plain: RPCMetadata) {
+        self.plain = plain
+        following = plain.merging(ShardLeaders.followHeader)
     }
 }
 

@@ -51,15 +51,16 @@ public struct CaseID: RawRepresentable, Hashable, Comparable, Sendable, CustomSt
 
     /// 13 characters: 12 of base 32 and the check character.
     public var description: String {
-        var characters: [UInt8] = []
-        var digits: [UInt8] = []
-        for position in stride(from: 55, through: 0, by: -5) {
-            let digit = UInt8(rawValue >> UInt64(position) & 31)
-            digits.append(digit)
-            characters.append(Crockford.alphabet[Int(digit)])
+        String(unsafeUninitializedCapacity: 13) { characters in
+            var fold = UInt8(0)
+            for place in 0..<12 {
+                let digit = UInt8(truncatingIfNeeded: rawValue >> UInt64(55 - 5 * place)) & 31
+                fold = Damm32.fold(fold, digit)
+                characters[place] = Crockford.alphabet[Int(digit)]
+            }
+            characters[12] = Crockford.alphabet[Int(Damm32.check(after: fold))]
+            return 13
         }
-        characters.append(Crockford.alphabet[Int(Damm32.check(digits))])
-        return String(decoding: characters, as: UTF8.self)
     }
 
     /// Reads what `description` writes; also lower case, and I, L as 1 and O as 0, as read out by phone.
@@ -139,6 +140,6 @@ enum Damm32 {
     /// One digit more.
     static func fold(_ before: UInt8, _ digit: UInt8) -> UInt8 { double(before ^ digit) }
 
-    /// The digit that brings the fold of the whole to zero.
-    static func check(_ digits: [UInt8]) -> UInt8 { fold(digits) }
+    /// The digit that, after digits of this fold, brings the fold of the whole to zero.
+    static func check(after fold: UInt8) -> UInt8 { fold }
 }

@@ -38,21 +38,40 @@ public struct RPCMetadata: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         entries.append(
             Entry(
                 name: name,
-                value: name.hasSuffix("-bin") ? .bytes(Array(value.utf8)) : .text(value)
+                value: Self.isOfBytes(name) ? .bytes(Array(value.utf8)) : .text(value)
             )
         )
     }
 
+    /// Adds a text value that came off the wire, where names are in lower case.
+    mutating func add(wireName name: String, _ value: String) {
+        entries.append(Entry(name: name, value: .text(value)))
+    }
+
+    mutating func reserveCapacity(_ count: Int) { entries.reserveCapacity(count) }
+
+    /// Whether a name ends with `-bin`. By bytes: it is asked for every field of every call.
+    static func isOfBytes(_ name: String) -> Bool {
+        var name = name
+        return name.withUTF8 { bytes in
+            let start = bytes.count - 4
+            return start >= 0 && bytes[start] == UInt8(ascii: "-")
+                && bytes[start + 1] == UInt8(ascii: "b") && bytes[start + 2] == UInt8(ascii: "i")
+                && bytes[start + 3] == UInt8(ascii: "n")
+        }
+    }
+
     /// Off the wire names are in lower case already.
     private static func lowercased(_ name: String) -> String {
-        let isLower = name.utf8.allSatisfy { $0 < 0x80 && !(0x41...0x5A).contains($0) }
+        var copy = name
+        let isLower = copy.withUTF8 { $0.allSatisfy { $0 < 0x80 && !(0x41...0x5A).contains($0) } }
         return isLower ? name : name.lowercased()
     }
 
     /// Adds bytes; the name must end with `-bin`.
     public mutating func add(_ name: String, bytes: [UInt8]) {
         let name = Self.lowercased(name)
-        precondition(name.hasSuffix("-bin"), "a name of bytes ends with -bin")
+        precondition(Self.isOfBytes(name), "a name of bytes ends with -bin")
         entries.append(Entry(name: name, value: .bytes(bytes)))
     }
 

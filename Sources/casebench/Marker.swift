@@ -5,22 +5,26 @@ struct Marker: Hashable, Sendable {
     let sequence: Int
 
     private static let letters = 26
+    private static let alphabets = String(repeating: "abcdefghijklmnopqrstuvwxyz", count: 40)
 
     /// Exactly `bytes` long, or as long as its head if that is longer.
     func text(bytes: Int) -> String {
         let head = "casebench \(run) \(worker) \(sequence) "
         let missing = max(0, bytes - head.utf8.count)
-        // The callers share the machine with the nodes: a letter at a time costs more than the call.
         let start = sequence % Self.letters
-        return head
-            + String(unsafeUninitializedCapacity: missing) { filler in
-                var letter = start
-                for position in 0..<missing {
-                    filler[position] = UInt8(ascii: "a") + UInt8(letter)
-                    letter = letter == Self.letters - 1 ? 0 : letter + 1
-                }
-                return missing
-            }
+        // The callers share the machine with the nodes: a letter at a time costs more than the call.
+        var text = head
+        text.reserveCapacity(head.utf8.count + missing)
+        var filled = 0
+        while filled < missing {
+            let first = (start + filled) % Self.letters
+            let count = min(missing - filled, Self.alphabets.utf8.count - first)
+            let from = Self.alphabets.utf8.index(Self.alphabets.startIndex, offsetBy: first)
+            let to = Self.alphabets.utf8.index(from, offsetBy: count)
+            text += Self.alphabets[from..<to]
+            filled += count
+        }
+        return text
     }
 
     /// Reads the head of a text; nil for anybody else's.

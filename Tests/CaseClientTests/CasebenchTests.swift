@@ -153,6 +153,9 @@ import Testing
         let text = marker.text(bytes: bytes)
         #expect(text.utf8.count == bytes)
         #expect(Marker(text) == marker)
+        let letters = Array("abcdefghijklmnopqrstuvwxyz".utf8)
+        let filler = Array(text.utf8.dropFirst("casebench zz 12 345 ".utf8.count))
+        #expect(filler == filler.indices.map { letters[(345 + $0) % 26] })
         #expect(Marker("Hello there, how are you") == nil)
     }
 }

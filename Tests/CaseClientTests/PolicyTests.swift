@@ -116,6 +116,25 @@ import Testing
         #expect(token.isEmpty || error?.description.contains(token) == false)
     }
 
+    /// Each call goes out under its own token, also when more of them come than are remembered.
+    @Test func callersKeepTheirOwnTokens() async throws {
+        let client = try CaseClient(
+            CaseClientConfiguration(endpoints: [CaseEndpoint(host: "127.0.0.1")])
+        )
+        for _ in 0..<2 {
+            for number in 0..<300 {
+                let identity = try client.identity("token-\(number)")
+                #expect(identity.plain["authorization"] == "Bearer token-\(number)")
+                #expect(identity.following["authorization"] == "Bearer token-\(number)")
+                #expect(identity.following["casecluster-follow"] == "1")
+                #expect(identity.plain["casecluster-follow"] == nil)
+            }
+        }
+        #expect(try client.identity(nil).plain.isEmpty)
+        #expect(throws: CaseClientError.self) { try client.identity("\u{212A}") }
+        await client.shutdown()
+    }
+
     @Test func keysAreRandomAndLong() async throws {
         var configuration = CaseClientConfiguration(endpoints: [CaseEndpoint(host: "127.0.0.1")])
         configuration.random = SeededGenerator(seed: 7)
@@ -123,6 +142,12 @@ import Testing
         let keys = (0..<1_000).map { _ in client.makeKey() }
         #expect(Set(keys).count == 1_000)
         #expect(keys.allSatisfy { $0.count == 32 && $0.allSatisfy(\.isHexDigit) })
+        var random = SeededGenerator(seed: 7)
+        for key in keys.prefix(100) {
+            let (high, low) = (random.next(), random.next())
+            #expect(UInt64(key.prefix(16), radix: 16) == high)
+            #expect(UInt64(key.suffix(16), radix: 16) == low && key == key.lowercased())
+        }
         await client.shutdown()
     }
 

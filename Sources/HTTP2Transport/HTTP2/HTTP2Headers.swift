@@ -87,9 +87,10 @@ struct HeaderEncoder {
         if headers.fields.isEmpty { return body(fixed.vectors.baseAddress, fixed.vectors.count) }
         let pseudoCount = headers.fields.prefix { $0.name.utf8.first == 0x3a }.count
         bytes.removeAll(keepingCapacity: true)
-        for field in headers.fields {
-            bytes.append(contentsOf: field.name.utf8)
-            bytes.append(contentsOf: field.value.utf8)
+        // By position: a field that is taken out has its references counted.
+        for index in headers.fields.indices {
+            bytes.append(contentsOf: headers.fields[index].name.utf8)
+            bytes.append(contentsOf: headers.fields[index].value.utf8)
         }
         // Moved out for the closure, which may not touch `self` while `bytes` is borrowed.
         var vectors = self.vectors
@@ -98,10 +99,10 @@ struct HeaderEncoder {
         defer { self.vectors = vectors }
         return bytes.withUnsafeMutableBufferPointer { bytes in
             var offset = 0
-            for (index, field) in headers.fields.enumerated() {
+            for index in headers.fields.indices {
                 if index == pseudoCount { vectors.append(contentsOf: fixed.vectors) }
-                let nameBytes = field.name.utf8.count
-                let valueBytes = field.value.utf8.count
+                let nameBytes = headers.fields[index].name.utf8.count
+                let valueBytes = headers.fields[index].value.utf8.count
                 vectors.append(
                     nghttp2_nv(
                         name: bytes.baseAddress.map { $0 + offset },

@@ -18,16 +18,21 @@ enum WireHeaders {
         ("te", "trailers"),
     ])
 
-    /// Names of the protocol itself, which are not metadata.
+    /// Names of the protocol itself, which are not metadata. By length first: every field of every call is asked for.
     private static func isProtocol(_ name: String) -> Bool {
-        guard mayBeProtocol(name) else { return false }
-        return switch name {
-        case "content-type", "te", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding",
-            "grpc-status", "grpc-message", "grpc-message-type":
-            true
-        default:
-            name.utf8.first == 0x3a
+        switch name.utf8.count {
+        case 2: if name == "te" { return true }
+        case 11: if name == "grpc-status" { return true }
+        case 12:
+            if name == "content-type" || name == "grpc-timeout" || name == "grpc-message" {
+                return true
+            }
+        case 13: if name == "grpc-encoding" { return true }
+        case 17: if name == "grpc-message-type" { return true }
+        case 20: if name == "grpc-accept-encoding" { return true }
+        default: break
         }
+        return name.utf8.first == UInt8(ascii: ":")
     }
 
     /// Whether the name begins like one of the protocol's: most fields need not be compared with all of them.
@@ -43,9 +48,10 @@ enum WireHeaders {
     /// - Throws: the name of a `-bin` field that is not base64.
     static func metadata(_ headers: HTTP2Headers) throws(BadHeader) -> RPCMetadata {
         var metadata = RPCMetadata()
+        metadata.reserveCapacity(headers.fields.count)
         for field in headers.fields where !isProtocol(field.name) {
-            guard field.name.hasSuffix("-bin") else {
-                metadata.add(field.name, field.value)
+            guard RPCMetadata.isOfBytes(field.name) else {
+                metadata.add(wireName: field.name, field.value)
                 continue
             }
             // Several values of one name may come joined by commas.
@@ -77,7 +83,8 @@ enum WireHeaders {
         for entry in metadata.entries where !isProtocol(entry.name) {
             switch entry.value {
             case .text(let text):
-                let isClean = text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+                var copy = text
+                let isClean = copy.withUTF8 { $0.allSatisfy { (0x20...0x7e).contains($0) } }
                 assert(isClean, "metadata text is printable ASCII: \(entry.name)")
                 if isClean { headers.append(entry.name, text) }
             case .bytes(let bytes):

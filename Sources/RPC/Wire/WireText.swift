@@ -50,36 +50,50 @@ enum PercentText {
     }
 }
 
-/// `grpc-timeout`: one to eight digits and a unit.
+/// `grpc-timeout`: one to eight digits and a unit. By bytes: it comes with every call.
 enum TimeoutText {
-    private static let units: [(letter: Character, nanoseconds: Int64)] = [
-        ("n", 1), ("u", 1_000), ("m", 1_000_000), ("S", 1_000_000_000), ("M", 60_000_000_000),
-        ("H", 3_600_000_000_000),
+    private static let units: [(letter: UInt8, nanoseconds: Int64)] = [
+        (UInt8(ascii: "n"), 1), (UInt8(ascii: "u"), 1_000), (UInt8(ascii: "m"), 1_000_000),
+        (UInt8(ascii: "S"), 1_000_000_000), (UInt8(ascii: "M"), 60_000_000_000),
+        (UInt8(ascii: "H"), 3_600_000_000_000),
     ]
-    /// Longer times are cut to this: ten years fit into nanoseconds with room to add.
+    /// The protocol's limit.
+    private static let digitsMax = 8
+    private static let countMax: Int64 = 99_999_999
+    /// Digits that `encode` writes before it goes on with zeros: the peer may be a thousandth late, and calls with one
+    /// time allowed mostly have one text, of which header compression leaves a byte.
+    private static let significantMax: Int64 = 9_999
+    /// Longer times are cut to this, sent and received: ten years fit into nanoseconds with room to add.
     private static let nanosecondsMax: Int64 = 315_360_000 * 1_000_000_000
 
     /// Nil for anything that is not a timeout.
     static func decode(_ text: String) -> TimeAmount? {
-        guard let letter = text.last, let unit = units.first(where: { $0.letter == letter }) else {
-            return nil
+        var text = text
+        return text.withUTF8 { bytes in
+            guard let letter = bytes.last, let unit = units.first(where: { $0.letter == letter }),
+                (1...digitsMax).contains(bytes.count - 1)
+            else { return nil }
+            var count: Int64 = 0
+            for digit in bytes.dropLast() {
+                guard (0x30...0x39).contains(digit) else { return nil }
+                count = count * 10 + Int64(digit - 0x30)
+            }
+            let (product, overflow) = count.multipliedReportingOverflow(by: unit.nanoseconds)
+            return .nanoseconds(overflow ? nanosecondsMax : min(product, nanosecondsMax))
         }
-        let digits = text.dropLast()
-        guard (1...8).contains(digits.utf8.count),
-            digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int64(digits)
-        else { return nil }
-        let (product, overflow) = count.multipliedReportingOverflow(by: unit.nanoseconds)
-        return .nanoseconds(overflow ? nanosecondsMax : min(product, nanosecondsMax))
     }
 
-    /// In the finest unit that fits eight digits, rounded up, so that the peer is never earlier.
+    /// In the finest unit that fits, rounded up to four digits that say something, so that the peer is never earlier.
     static func encode(_ amount: TimeAmount) -> String {
-        let nanoseconds = max(0, amount.nanoseconds)
+        let nanoseconds = min(max(0, amount.nanoseconds), nanosecondsMax)
         for unit in units {
-            let count = (nanoseconds + unit.nanoseconds - 1) / unit.nanoseconds
-            if count <= 99_999_999 { return "\(count)\(unit.letter)" }
+            var step = unit.nanoseconds
+            while nanoseconds / step >= significantMax { step *= 10 }
+            let count =
+                (nanoseconds / step + (nanoseconds % step > 0 ? 1 : 0)) * (step / unit.nanoseconds)
+            if count <= countMax { return "\(count)\(Unicode.Scalar(unit.letter))" }
         }
-        return "99999999H"
+        preconditionFailure("ten years have fewer than eight digits of hours")
     }
 }
 
