@@ -24,6 +24,7 @@ final class ServiceContext: Sendable {
     /// Whether a node was heard from within the last seconds.
     let isAlive: @Sendable (NodeID) -> Bool
     private let readJobs = Atomic(0)
+    let callers = KnownCallers()
 
     init(
         node: NodeID,

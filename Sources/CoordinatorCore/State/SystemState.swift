@@ -202,7 +202,7 @@ public struct SystemState: Sendable, Equatable {
     }
 
     /// The token with a secret's hash.
-    func token(ofHash hash: SHA256Digest) -> AccessToken? {
+    public func token(ofHash hash: SHA256Digest) -> AccessToken? {
         tokenByHash[TextKey("\(hash)")].flatMap { tokenTable[TextKey($0)] }
     }
 
