@@ -90,4 +90,34 @@ import Testing
         #expect(calls.map(\.ends) == [1, 1, 1])
         #expect(streams.allSatisfy { $0.connection == nil })
     }
+
+    /// What a stream's user holds on to keeps neither the connection nor its session.
+    @Test func aConnectionThatEndedIsLetGo() throws {
+        weak var gone: HTTP2Handler?
+        var kept: HTTP2Stream?
+        let channel = EmbeddedChannel()
+        do {
+            let handler = HTTP2Handler(
+                role: .client,
+                limits: HTTP2Limits(),
+                eventLoop: channel.eventLoop,
+                delegate: Connection()
+            )
+            gone = handler
+            try channel.pipeline.syncOperations.addHandlers([GoneOnWrite(), handler])
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+            channel.embeddedEventLoop.run()
+            kept = try handler.openStream(
+                .none,
+                HTTP2Headers(),
+                endStream: false,
+                delegate: Call()
+            )
+        }
+        #expect(gone != nil && kept?.connection === gone)
+        channel.close(promise: nil)
+        channel.embeddedEventLoop.run()
+        #expect(kept?.connection == nil)
+        #expect(gone == nil)
+    }
 }

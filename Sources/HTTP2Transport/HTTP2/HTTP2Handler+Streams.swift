@@ -151,7 +151,7 @@ extension HTTP2Handler {
         guard stream.isWireClosed, stream.isWorkFinished, let connection = stream.connection else {
             return
         }
-        stream.connection = nil
+        stream.leaveConnection()
         if role == .server { connection.state.streamEnded(now: eventLoop.now) }
         if connection.state.isDrained { scheduleFlush() }
     }

@@ -44,6 +44,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
     public private(set) var remoteAddress: SocketAddress?
 
     let delegate: any HTTP2ConnectionDelegate
+    let link = ConnectionLink()
     var state: HTTP2StateMachine
     var session: OpaquePointer?
     var streams: [Int32: HTTP2Stream] = [:]
@@ -104,6 +105,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
     public func handlerAdded(context: ChannelHandlerContext) {
         assert(!context.channel.isActive, "added too late: `channelActive` would be missed")
         self.context = context
+        link.handler = self
         armTick()
         delegate.connectionMade(self)
     }
@@ -114,6 +116,7 @@ public final class HTTP2Handler: ChannelInboundHandler {
         if let session { nghttp2_session_del(session) }
         session = nil
         self.context = nil
+        link.handler = nil
     }
 
     /// Connected, and secured if TLS is in front.

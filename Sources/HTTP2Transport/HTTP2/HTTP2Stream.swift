@@ -18,6 +18,15 @@ public protocol HTTP2StreamDelegate: AnyObject {
     func closed(_ end: HTTP2StreamEnd, on stream: HTTP2Stream)
 }
 
+/// The way from streams to their connection, which is cut when the connection leaves its pipeline.
+///
+/// Why not weak references: an object that has any counts all its references in a table beside it, some fifty times a
+/// call. Confined to the connection's event loop.
+final class ConnectionLink {
+    /// From `handlerAdded` to `handlerRemoved`.
+    var handler: HTTP2Handler?
+}
+
 /// One stream of a connection. Confined to the connection's event loop.
 ///
 /// Invariants: `outboundBytes` is the sum of what `outbound` holds; nothing is queued after
@@ -26,7 +35,8 @@ public final class HTTP2Stream {
     /// The stream's number on the wire.
     public internal(set) var id: Int32
     /// The connection; nil when the stream is closed.
-    public internal(set) weak var connection: HTTP2Handler?
+    public var connection: HTTP2Handler? { link?.handler }
+    private var link: ConnectionLink?
     /// The user; dropped when the stream is closed.
     public internal(set) var delegate: (any HTTP2StreamDelegate)?
     /// When `deadlineReached` is called; kept to a few milliseconds.
@@ -68,8 +78,11 @@ public final class HTTP2Stream {
 
     init(id: Int32, connection: HTTP2Handler) {
         self.id = id
-        self.connection = connection
+        link = connection.link
     }
+
+    /// The stream counts no more.
+    func leaveConnection() { link = nil }
 
     /// Whether the queue may be cut without leaving half a message on the wire.
     var isAtMessageBoundary: Bool {

@@ -71,7 +71,8 @@ final class ServerConnection: HTTP2ConnectionDelegate {
 
 /// The handler of a connection, for jobs that come from other threads. Confined to the loop.
 final class HandlerBox {
-    weak var handler: HTTP2Handler?
+    /// From `connectionMade` to `connectionClosed`; not weak, see `ConnectionLink`.
+    var handler: HTTP2Handler?
     var isDraining = false
 
     /// Runs jobs and writes once.
