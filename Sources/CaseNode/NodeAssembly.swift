@@ -143,7 +143,7 @@ final class NodeAssembly {
     /// Closes what was opened for a node that does not come to run.
     func abandon() async {
         do {
-            ticker.stop()
+            ticker.abandon()
             for lane in lanes { lane.close() }
             checkpointLane.close()
             snapshotLane.close()

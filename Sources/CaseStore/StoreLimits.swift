@@ -44,8 +44,8 @@ struct Retention: Sendable {
 public struct StoreConfiguration: Sendable {
     /// Connections that read at the same time. Default 2: a node may hold a thousand shards.
     public var readersMax: Int
-    /// The writer's page cache in KiB, taken as needed. Default 8,192: all pages of a batch of some hundred
-    /// commands on different cases, which otherwise spill into the write-ahead log twice.
+    /// The writer's page cache in KiB, taken as needed. Default 8,192: all pages of a transaction of some hundred
+    /// commands on different cases. Those of a larger one spill, and stand in the write-ahead log twice.
     public var writerCacheKiB: Int
     /// A reader's page cache in KiB. Default 512.
     public var readerCacheKiB: Int

@@ -21,7 +21,7 @@ struct RaftLog<Storage: RaftStorage>: Sendable {
 
     private var batches: [Batch] = []
     private var applyingBytes: UInt64 = 0
-    private var applyPaused = false
+    private(set) var applyPaused = false
     private let applyingBytesMax: UInt64
 
     init(storage: Storage, applyingBytesMax: UInt64) {

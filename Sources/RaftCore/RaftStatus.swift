@@ -75,6 +75,9 @@ extension RaftCore {
     /// Who is taking over from this leader, which takes no proposals meanwhile; nil while nobody is.
     public var successor: NodeID? { transferee == .none ? nil : transferee }
 
+    /// More is committed than may be handed out at once: the rest waits until some of it has been applied.
+    public var waitsForApply: Bool { log.applyPaused }
+
     /// The membership in force here.
     public var membership: Configuration { configuration }
 

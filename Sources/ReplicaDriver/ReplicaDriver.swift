@@ -213,6 +213,9 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// This replica leads and is handing over: until that has come about or failed it takes no proposals.
     public var isHandingOver: Bool { leads && raft.successor != nil }
 
+    /// The store gets no more before it has said what it applied.
+    public var waitsForStore: Bool { raft.waitsForApply }
+
     /// The last entry that the store has applied.
     public var appliedIndex: LogIndex { applied }
 

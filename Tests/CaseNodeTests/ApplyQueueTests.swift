@@ -41,12 +41,106 @@ import Testing
         let send4 = queue.mustSchedule()
         #expect(!send4)
         #expect(queue.takeAll().map(\.entry.index.rawValue) == [1, 2, 3, 4])
+        _ = queue.takeOpen()
         // And from the beginning.
         queue.add(entries(5...5))
         queue.tick()
         let send5 = queue.mustSchedule()
         #expect(!send5)
         #expect(queue.ticks == 1)
+    }
+
+    /// Whoever reads rows that are a while old finds what there was the next time.
+    @Test func whatHasBeenPutOffForAWhileIsAppliedForReaders() {
+        let old = ApplyQueue<Int>.staleTicksMax
+        var gathering = ApplyQueue<Int>(isPatient: true)
+        gathering.applyPromptly(olderThan: old)
+        gathering.add(entries(1...3))
+        for tick in 0...old {
+            gathering.applyPromptly(olderThan: old)
+            let isSent = gathering.mustSchedule()
+            #expect(isSent == (tick == old))
+            gathering.tick()
+        }
+        var leading = ApplyQueue<Int>(isPatient: true)
+        leading.leads = true
+        leading.add(entries(1...3))
+        leading.applied(leading.takeAll())
+        leading.applyPromptly(olderThan: old)
+        #expect(!leading.mustCommit(isCommitWanted: false))
+        for _ in 0..<old { leading.tick() }
+        leading.applyPromptly(olderThan: old)
+        #expect(leading.mustCommit(isCommitWanted: false))
+        // Not for what comes after it.
+        var later = ApplyQueue<Int>(isPatient: true)
+        later.add(entries(1...2))
+        later.applyPromptly(olderThan: 0)
+        _ = later.takeAll()
+        later.add(entries(3...3))
+        let isSent = later.mustSchedule()
+        #expect(!isSent)
+    }
+
+    /// Nobody is told that rows are young while older entries are on their way into them.
+    @Test func entriesAgeUntilReadersSeeThem() {
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.add(entries(1...2))
+        for _ in 0..<7 { queue.tick() }
+        let batch = queue.takeAll()
+        #expect(queue.ticks == 7)
+        queue.tick()
+        queue.add(entries(3...3))
+        #expect(queue.ticks == 8)
+        queue.applied(batch)
+        #expect(queue.ticks == 8)
+        // A disk that is full makes nothing younger.
+        queue.putBack([])
+        queue.tick()
+        #expect(queue.ticks == 9)
+        queue.applied(queue.takeAll())
+        #expect(queue.ticks == 9)
+        queue.add(entries(4...4))
+        _ = queue.takeOpen()
+        #expect(queue.ticks == 0)
+        queue.tick()
+        #expect(queue.ticks == 1)
+    }
+
+    /// Until it is applied nobody stands for election.
+    @Test func aChangeOfMembershipWaitsForNothing() {
+        var change = entries(1...1)[0]
+        change.configuration = Configuration(voters: [NodeID(1)])
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.add([change] + entries(2...3))
+        let isSent = queue.mustSchedule()
+        #expect(isSent)
+        _ = queue.takeAll()
+        queue.add(entries(4...4))
+        let isSentAgain = queue.mustSchedule()
+        #expect(!isSentAgain)
+    }
+
+    /// Other shards have their turn on the lane between two parts; readers see them together.
+    @Test func manyAreTakenInParts() {
+        let part = ApplyQueue<Int>.takenMax
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.add(entries(1...UInt64(2 * part + 5)))
+        for _ in 0..<ApplyQueue<Int>.patientTicksMax { queue.tick() }
+        var sizes: [Int] = []
+        var commits: [Bool] = []
+        for _ in 0..<3 {
+            let isSent = queue.mustSchedule()
+            #expect(isSent)
+            let taken = queue.takeSome()
+            sizes.append(taken.count)
+            queue.applied(taken)
+            commits.append(queue.mustCommit(isCommitWanted: false))
+        }
+        #expect(sizes == [part, part, 5])
+        #expect(commits == [false, false, true])
+        #expect(
+            queue.takeOpen().entries.map(\.entry.index.rawValue) == Array(1...UInt64(2 * part + 5))
+        )
     }
 
     @Test func manyOrLargeOnesAreAppliedAtOnce() {

@@ -29,6 +29,21 @@ import Testing
         try group.close()
     }
 
+    /// Neither what passes time for it nor its ports keep a replica that has stopped.
+    @Test func aReplicaThatStoppedIsLetGo() async throws {
+        let group = try ReplicaGroup(founders: [1, 2, 3])
+        _ = try await group.claim()
+        let follower = try await self.follower(of: group)
+        weak let gone = try group.node(follower).host
+        #expect(gone != nil)
+        try group.stop(follower)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while gone != nil, ContinuousClock.now < deadline { await Task.yield() }
+        #expect(gone == nil)
+        _ = try await group.claim()
+        try group.close()
+    }
+
     @Test func aFollowerThatWasAwayCatchesUpByTheLog() async throws {
         let group = try ReplicaGroup(founders: [1, 2, 3])
         _ = try await group.claim()

@@ -5,10 +5,28 @@ import RaftCore
 import ReplicaDriver
 import Synchronization
 
-/// A reference that does not keep its target.
-private struct Weak<Target: AnyObject & Sendable>: Sendable {
-    weak var target: Target?
-    init(_ target: Target) { self.target = target }
+/// The way to a replica, for those that outlive it: cut when it stops, or has no part in its group any more.
+///
+/// Why not weak references: an object that has any counts all its references in a table beside it, some thirty times
+/// a command.
+final class ReplicaLink<Machine: StateMachine>: Sendable {
+    private struct Target {
+        var host: ReplicaHost<Machine>?
+        var isCut = false
+    }
+
+    private let target = Mutex(Target())
+
+    /// The replica; nil before it starts, and after its end.
+    var host: ReplicaHost<Machine>? { target.withLock { $0.host } }
+
+    /// Its end has come.
+    var isCut: Bool { target.withLock { $0.isCut } }
+
+    /// From its start: one that never starts must not be kept.
+    func connect(_ host: ReplicaHost<Machine>) { target.withLock { $0.host = host } }
+
+    func cut() { target.withLock { $0 = Target(isCut: true) } }
 }
 
 /// The server's ports: the log's thread, the store's lane, the links to the peers.
@@ -18,7 +36,8 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     /// How long a store whose disk is full waits before it tries again, in milliseconds.
     static var retryMilliseconds: Int64 { 500 }
 
-    private let owner = Mutex<Weak<ReplicaHost<Machine>>?>(nil)
+    /// Whose ports these are: who hears of receipts and of what was applied.
+    let link = ReplicaLink<Machine>()
     private let group: GroupID
     private let node: NodeID
     private let log: LogWriter
@@ -56,10 +75,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         )
     }
 
-    /// Whose ports these are: who hears of receipts and of what was applied.
-    func serve(_ host: ReplicaHost<Machine>) { owner.withLock { $0 = Weak(host) } }
-
-    private var host: ReplicaHost<Machine>? { owner.withLock { $0?.target } }
+    private var host: ReplicaHost<Machine>? { link.host }
 
     /// The store has no room: what is committed waits to be applied, and nothing new should be proposed.
     var isStoreFull: Bool { queue.withLock { $0.isFull } }
@@ -106,6 +122,15 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         if mustSchedule { scheduleApply() }
     }
 
+    /// What has been put off for so many ticks is put off no longer. Any thread.
+    func bringStoreUp(olderThan ticks: Int) {
+        let mustSchedule = queue.withLock { queue in
+            queue.applyPromptly(olderThan: ticks)
+            return queue.mustSchedule()
+        }
+        if mustSchedule { scheduleApply() }
+    }
+
     /// One tick has passed.
     func tick() {
         let isCommitWanted = machine.isCommitWanted
@@ -125,11 +150,10 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         answerUnknown(queue.withLock { $0.takeAll() })
     }
 
-    /// On the store's lane: everything that gathered, into the open transaction, and that to its end where somebody
-    /// waits.
+    /// On the store's lane: what gathered, into the open transaction, and that to its end where somebody waits.
     @specialized(where Machine == ShardMachine)
     private func applyGathered() {
-        let (batch, isFailed) = queue.withLock { ($0.takeAll(), $0.isFailed) }
+        let (batch, isFailed) = queue.withLock { ($0.takeSome(), $0.isFailed) }
         guard !isFailed else { return answerUnknown(batch) }
         do {
             try carryOut(batch)
@@ -142,10 +166,12 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         do {
             try commitIfDue()
         } catch StoreError.diskFull {
-            waitForRoom([])
+            return waitForRoom([])
         } catch {
-            fail(error)
+            return fail(error)
         }
+        // The rest of a large batch, behind the other shards that share the lane.
+        if queue.withLock({ $0.mustSchedule() }) { scheduleApply() }
     }
 
     private func carryOut(_ batch: [DeliveredEntry<Ticket>]) throws {
@@ -223,7 +249,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     private func install(_ snapshot: Snapshot) -> Bool {
         // What a full disk held up is in the snapshot.
         setFull(false)
-        let (open, waiting) = queue.withLock { ($0.takeOpen(), $0.takeAll()) }
+        let (waiting, open) = queue.withLock { ($0.takeAll(), $0.takeOpen()) }
         answerUnknown(waiting)
         if let last = waiting.last ?? open.entries.last {
             let tickets = open.tickets + waiting.count { $0.ticket != nil }

@@ -29,6 +29,7 @@ extension ReplicaHost {
         }
         guard !state.isRetired else { return }
         state.driver.flush()
+        if state.driver.waitsForStore { ports.bringStoreUp(olderThan: 0) }
         updateLeadership(&state)
         startCheckpointIfDue(&state)
     }
@@ -211,6 +212,7 @@ extension ReplicaHost {
         state.isReady = false
         failWaiting(.stopping, &state)
         state.driver.stop()
+        ports.link.cut()
     }
 
     private func takeWaiting(_ state: inout LoopState) -> [Request] {

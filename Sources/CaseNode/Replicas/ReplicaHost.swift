@@ -235,12 +235,12 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
             lastCheckpointIndex: recovered.log.base.index
         )
         starting = Mutex(initial)
-        ports.serve(self)
     }
 
     /// Begins to run; a group whose only voter is here stands for election at once, any other waits for its
     /// leader's word or the end of its patience.
     func start() {
+        ports.link.connect(self)
         eventLoop.execute { [self] in
             var initial = starting.withLock { initial in
                 defer { initial = nil }

@@ -18,9 +18,15 @@ final class ReplicaTicker: Sendable {
     /// mistaken deposes nobody: with pre-vote it asks first.
     static let electionTicks = 16
 
+    private struct Ticked: Sendable {
+        let tick: @Sendable () -> Void
+        /// The replica has ended.
+        let isOver: @Sendable () -> Bool
+        let cut: @Sendable () -> Void
+    }
+
     private struct State {
-        /// Each says whether its replica is still there.
-        var replicas: [@Sendable () -> Bool] = []
+        var replicas: [Ticked] = []
         var task: RepeatedTask?
         var isStopped = false
     }
@@ -40,12 +46,22 @@ final class ReplicaTicker: Sendable {
 
     /// Ticks for a replica from now on.
     func add<Machine: StateMachine>(_ replica: ReplicaHost<Machine>) {
-        state.withLock {
-            $0.replicas.append { [weak replica] in
-                replica?.tick()
-                return replica != nil
-            }
+        let link = replica.ports.link
+        let ticked = Ticked {
+            link.host?.tick()
+        } isOver: {
+            link.isCut
+        } cut: {
+            link.cut()
         }
+        state.withLock { $0.replicas.append(ticked) }
+    }
+
+    /// No tick comes any more, and nothing keeps the replicas: for a node that does not come to run.
+    func abandon() {
+        let replicas = state.withLock { $0.replicas }
+        stop()
+        for replica in replicas { replica.cut() }
     }
 
     /// No tick comes after it, but for one that is under way.
@@ -60,8 +76,9 @@ final class ReplicaTicker: Sendable {
     }
 
     private func tick() {
-        let gone = state.withLock({ $0.replicas }).count { !$0() }
-        guard gone > 0 else { return }
-        state.withLock { $0.replicas.removeAll { !$0() } }
+        let replicas = state.withLock { $0.replicas }
+        for replica in replicas { replica.tick() }
+        guard replicas.contains(where: { $0.isOver() }) else { return }
+        state.withLock { $0.replicas.removeAll { $0.isOver() } }
     }
 }

@@ -9,7 +9,12 @@ final class ShardMachine: StateMachine, MachineFile {
     private struct News {
         var hasChanges = false
         var due: Timestamp?
+        /// One of them is so near that the coordinator must hear of it at once.
+        var isDueSoon = false
     }
+
+    /// A due time so near is announced at once, however patient the store is: the sweep is to come within a second.
+    private static let soon = TimeSpan(milliseconds: 5_000)
 
     let shard: ShardID
     private let current: Mutex<ShardStore>
@@ -98,17 +103,22 @@ final class ShardMachine: StateMachine, MachineFile {
         }
         var answers: [ShardResult?] = []
         answers.reserveCapacity(results.count)
-        var (hasChanges, due) = news.withLock { ($0.hasChanges, $0.due) }
+        var news = self.news.withLock { $0 }
         for result in results {
-            hasChanges = hasChanges || !result.changes.isEmpty
-            if let at = result.dueAt { due = min(due ?? at, at) }
+            if let change = result.changes.first {
+                news.hasChanges = true
+                if let at = result.dueAt {
+                    news.due = min(news.due ?? at, at)
+                    if at <= change.at + Self.soon { news.isDueSoon = true }
+                }
+            }
             if case .answered(let answer, _) = result.outcome {
                 answers.append(answer)
             } else {
                 answers.append(nil)
             }
         }
-        news.withLock { $0 = News(hasChanges: hasChanges, due: due) }
+        self.news.withLock { $0 = news }
         return answers
     }
 
@@ -124,7 +134,8 @@ final class ShardMachine: StateMachine, MachineFile {
     }
 
     var isCommitWanted: Bool {
-        store.isCommitWanted || listener.withLock { $0 }?.isWatching == true
+        store.isCommitWanted || news.withLock { $0.isDueSoon }
+            || listener.withLock { $0 }?.isWatching == true
     }
 
     func checkpoint() throws -> LogIndex? {

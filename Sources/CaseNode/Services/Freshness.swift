@@ -33,6 +33,8 @@ extension ServiceContext {
                 return .linearizable
             }
             oldest = max(oldest, age)
+            // Whoever asks again finds what was put off until now.
+            shard.local?.ports.bringStoreUp(olderThan: ApplyQueue<Int>.staleTicksMax)
         }
         return .stale(milliseconds: oldest)
     }
