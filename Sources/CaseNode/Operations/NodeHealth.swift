@@ -93,8 +93,8 @@ extension NodeHealth.Running {
         var objections: [String] = []
         if !context.isDirectoryCurrent {
             objections.append(
-                "the system group's leader was not heard for "
-                    + Self.silence(context.system.replica.silentMilliseconds)
+                "the directory is behind, or its leader was not heard, for "
+                    + Self.silence(context.system.replica.ageMilliseconds)
                     + ": this node vouches for nobody's rights"
             )
         }

@@ -275,15 +275,21 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         uncoveredSince.withLock { $0 }.map { max(0, SystemClock.monotonicMilliseconds() - $0) } ?? 0
     }
 
-    /// For how long, in milliseconds, nothing was heard of the group's leader: the age of what a read of this
-    /// store alone may miss. On a leader only what its store has put off; nil where none was ever heard of.
+    /// For how long, in milliseconds, nothing was heard of the group's leader; 0 on a leader, nil where none was ever
+    /// heard of.
     var silentMilliseconds: Int64? {
-        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
-        if leadership.isReady { return behind }
+        if leadership.isReady { return 0 }
         let heard = heardAt.withLock { $0 }
         guard heard != .min else { return nil }
+        return max(0, SystemClock.monotonicMilliseconds() - heard)
+    }
+
+    /// The age, in milliseconds, of what a read of this store alone may miss: what the leader has not told, or what the
+    /// store has put off or finds no room for. Nil where no leader was ever heard of.
+    var ageMilliseconds: Int64? {
+        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
+        if leadership.isReady { return behind }
         // The leader may have held back for a tick how far is committed: see `ReplicaDriver.holdNotices`.
-        let silent = SystemClock.monotonicMilliseconds() - heard
-        return max(behind, silent + ReplicaTicker.milliseconds)
+        return silentMilliseconds.map { max(behind, $0 + ReplicaTicker.milliseconds) }
     }
 }

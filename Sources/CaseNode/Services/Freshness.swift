@@ -29,7 +29,7 @@ extension ServiceContext {
         guard call.metadata[Freshness.header] == "1" else { return .linearizable }
         var oldest: Int64 = 0
         for shard in shards {
-            guard let age = shard.local?.silentMilliseconds else {
+            guard let age = shard.local?.ageMilliseconds else {
                 return .linearizable
             }
             oldest = max(oldest, age)

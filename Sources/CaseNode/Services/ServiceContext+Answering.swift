@@ -41,8 +41,8 @@ extension ServiceContext {
 
     /// The system group's leader was heard of lately enough to vouch for rights.
     var isDirectoryCurrent: Bool {
-        guard let silent = system.replica.silentMilliseconds else { return false }
-        return silent <= Self.directoryAgeMillisecondsMax
+        guard let age = system.replica.ageMilliseconds else { return false }
+        return age <= Self.directoryAgeMillisecondsMax
     }
 
     /// Runs `body` for the authenticated caller, and turns what it throws into the answer.
