@@ -120,27 +120,68 @@ import Testing
         #expect(!isSentAgain)
     }
 
-    /// Other shards have their turn on the lane between two parts; readers see them together.
-    @Test func manyAreTakenInParts() {
+    /// Other shards have their turn on the lane between two parts; readers see them together, also who waits for them.
+    @Test(arguments: [false, true])
+    func manyAreTakenInParts(isAwaited: Bool) {
         let part = ApplyQueue<Int>.takenMax
+        let last = UInt64(2 * part + 5)
         var queue = ApplyQueue<Int>(isPatient: true)
-        queue.add(entries(1...UInt64(2 * part + 5)))
-        for _ in 0..<ApplyQueue<Int>.patientTicksMax { queue.tick() }
+        queue.add(entries(1...last))
+        if isAwaited {
+            queue.applyPromptly(olderThan: 0)
+        } else {
+            for _ in 0..<ApplyQueue<Int>.patientTicksMax { queue.tick() }
+        }
         var sizes: [Int] = []
         var commits: [Bool] = []
-        for _ in 0..<3 {
-            let isSent = queue.mustSchedule()
-            #expect(isSent)
+        var isSent = queue.mustSchedule()
+        while isSent, sizes.count < 4 {
             let taken = queue.takeSome()
+            // Nobody else is sent meanwhile.
+            queue.tick()
+            let isSentTwice = queue.mustSchedule()
+            #expect(!isSentTwice)
             sizes.append(taken.count)
             queue.applied(taken)
             commits.append(queue.mustCommit(isCommitWanted: false))
+            if commits.last == true {
+                #expect(queue.takeOpen().entries.map(\.entry.index.rawValue) == Array(1...last))
+            }
+            isSent = queue.taskEnded(isCommitWanted: false)
         }
         #expect(sizes == [part, part, 5])
         #expect(commits == [false, false, true])
-        #expect(
-            queue.takeOpen().entries.map(\.entry.index.rawValue) == Array(1...UInt64(2 * part + 5))
-        )
+    }
+
+    /// Its store is about to be removed.
+    @Test func nobodyIsSentForAReplicaThatIsGivenUp() {
+        let part = ApplyQueue<Int>.takenMax
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.add(entries(1...UInt64(2 * part)))
+        queue.applyPromptly(olderThan: 0)
+        let isSent = queue.mustSchedule()
+        queue.applied(queue.takeSome())
+        queue.isRetired = true
+        let isSentAgain = queue.taskEnded(isCommitWanted: true)
+        #expect(isSent && !isSentAgain)
+    }
+
+    /// Until the disk is tried again nobody comes, whatever happens meanwhile; then it is known at once.
+    @Test func aFullDiskIsTriedOnceAtATime() {
+        var queue = ApplyQueue<Int>(isPatient: true)
+        queue.leads = true
+        queue.add(entries(1...3))
+        let isSent = queue.mustSchedule()
+        let batch = queue.takeSome()
+        queue.putBack(batch)
+        queue.isFull = true
+        queue.add(entries(4...4))
+        queue.tick()
+        queue.applyPromptly(olderThan: 0)
+        let isSentAgain = queue.mustSchedule(isCommitWanted: true)
+        #expect(isSent && !isSentAgain)
+        queue.applied(queue.takeSome())
+        #expect(queue.mustCommit(isCommitWanted: false))
     }
 
     @Test func manyOrLargeOnesAreAppliedAtOnce() {

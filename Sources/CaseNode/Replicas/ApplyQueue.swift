@@ -42,6 +42,7 @@ struct ApplyQueue<Ticket: Sendable> {
     private(set) var entries: [DeliveredEntry<Ticket>] = []
     private var bytes = 0
     private(set) var open = Open()
+    /// Somebody is sent for what is there, or at work on it; or comes when a full disk may have room again.
     private var isScheduled = false
     /// Everything up to here is waited for.
     private var awaited = LogIndex.zero
@@ -55,6 +56,8 @@ struct ApplyQueue<Ticket: Sendable> {
     private var isDraining = false
     /// The store failed: nothing is applied any more.
     var isFailed = false
+    /// The node has no part in the group any more: the store is about to be closed and removed.
+    var isRetired = false
     /// The store's disk is full.
     var isFull = false
     /// This replica leads.
@@ -98,7 +101,7 @@ struct ApplyQueue<Ticket: Sendable> {
 
     /// Whether somebody has to be sent for what is there; then they count as sent for.
     mutating func mustSchedule(isCommitWanted: Bool = false) -> Bool {
-        guard !isScheduled else { return false }
+        guard !isScheduled, !isRetired else { return false }
         isScheduled = mustApply(isCommitWanted) || mustCommit(isCommitWanted: isCommitWanted)
         return isScheduled
     }
@@ -117,36 +120,53 @@ struct ApplyQueue<Ticket: Sendable> {
     func mustCommit(isCommitWanted: Bool) -> Bool {
         guard let first = open.entries.first else { return false }
         return !isPatient || (!leads && !isDraining) || isCommitWanted || open.isUrgent
-            || first.entry.index <= awaited
+            // Whether there is room again is known by a commit alone.
+            || isFull
+            || (first.entry.index <= awaited && !isAwaitedDraining)
             || open.ticks >= Self.patientTicksMax
             || open.entries.count >= Self.patientEntriesMax
             || open.bytes >= Self.patientBytesMax
             || open.tickets >= ticketsMax
     }
 
-    /// Everything, for the store.
+    /// What is waited for is not complete yet, and the next part has more of it.
+    private var isAwaitedDraining: Bool {
+        isDraining && entries.first.map { $0.entry.index <= awaited } ?? false
+    }
+
+    /// Everything, and nobody is sent for it any more.
     mutating func takeAll() -> [DeliveredEntry<Ticket>] {
-        defer { entries = [] }
         isScheduled = false
+        return drain()
+    }
+
+    /// The next that the store applies together. Whoever takes them says when they are done.
+    mutating func takeSome() -> [DeliveredEntry<Ticket>] {
+        guard entries.count > Self.takenMax else { return drain() }
+        let taken = Array(entries[..<Self.takenMax])
+        entries.removeFirst(Self.takenMax)
+        isDraining = true
+        for item in taken { bytes -= item.entry.payload.count }
+        // Of the rest nobody knows when it came: not before.
+        ticksTaken = max(ticksTaken ?? 0, ticksWaiting)
+        return taken
+    }
+
+    /// Who was sent has done what there was.
+    /// - Returns: whether somebody has to be sent again; then they count as sent for.
+    mutating func taskEnded(isCommitWanted: Bool) -> Bool {
+        isScheduled = false
+        return mustSchedule(isCommitWanted: isCommitWanted)
+    }
+
+    private mutating func drain() -> [DeliveredEntry<Ticket>] {
+        defer { entries = [] }
         isDraining = false
         hasChange = false
         bytes = 0
         if !entries.isEmpty { ticksTaken = max(ticksTaken ?? 0, ticksWaiting) }
         ticksWaiting = 0
         return entries
-    }
-
-    /// The next that the store applies together. Where that is not all, somebody has to be sent for the rest.
-    mutating func takeSome() -> [DeliveredEntry<Ticket>] {
-        guard entries.count > Self.takenMax else { return takeAll() }
-        let taken = Array(entries[..<Self.takenMax])
-        entries.removeFirst(Self.takenMax)
-        isScheduled = false
-        isDraining = true
-        for item in taken { bytes -= item.entry.payload.count }
-        // Of the rest nobody knows when it came: not before.
-        ticksTaken = max(ticksTaken ?? 0, ticksWaiting)
-        return taken
     }
 
     /// They are in the open transaction, and answered.

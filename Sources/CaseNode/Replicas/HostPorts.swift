@@ -153,15 +153,17 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     /// On the store's lane: what gathered, into the open transaction, and that to its end where somebody waits.
     @specialized(where Machine == ShardMachine)
     private func applyGathered() {
-        let (batch, isFailed) = queue.withLock { ($0.takeSome(), $0.isFailed) }
-        guard !isFailed else { return answerUnknown(batch) }
+        let batch: [DeliveredEntry<Ticket>]? = queue.withLock { queue in
+            queue.isFailed || queue.isRetired ? nil : queue.takeSome()
+        }
+        guard let batch else { return answerUnknown(queue.withLock { $0.takeAll() }) }
         do {
             try carryOut(batch)
         } catch StoreError.diskFull {
             return waitForRoom(batch)
         } catch {
-            fail(error)
-            return answerUnknown(batch)
+            answerUnknown(batch)
+            return fail(error)
         }
         do {
             try commitIfDue()
@@ -170,8 +172,9 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         } catch {
             return fail(error)
         }
-        // The rest of a large batch, behind the other shards that share the lane.
-        if queue.withLock({ $0.mustSchedule() }) { scheduleApply() }
+        // What came meanwhile, or the rest of a large batch: behind the other shards that share the lane.
+        let isCommitWanted = machine.isCommitWanted
+        if queue.withLock({ $0.taskEnded(isCommitWanted: isCommitWanted) }) { scheduleApply() }
     }
 
     private func carryOut(_ batch: [DeliveredEntry<Ticket>]) throws {
@@ -233,10 +236,18 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         if isFull { log.storeRanFull() } else { log.storeHasRoom() }
     }
 
+    /// Nothing is applied any more; whoever waits learns that it may be done elsewhere.
     private func fail(_ error: any Error) {
-        queue.withLock { $0.isFailed = true }
+        let rest = queue.withLock { queue in
+            queue.isFailed = true
+            return queue.takeAll()
+        }
         onFailure(error)
+        answerUnknown(rest)
     }
+
+    /// The node has no part in the group any more: what was not begun is left, for the store will be gone.
+    func retire() { queue.withLock { $0.isRetired = true } }
 
     /// What was not applied here is committed, and may be carried out all the same.
     private func answerUnknown(_ batch: [DeliveredEntry<Ticket>]) {
@@ -251,18 +262,19 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         setFull(false)
         let (waiting, open) = queue.withLock { ($0.takeAll(), $0.takeOpen()) }
         answerUnknown(waiting)
-        if let last = waiting.last ?? open.entries.last {
-            let tickets = open.tickets + waiting.count { $0.ticket != nil }
-            host?.applied(through: last.entry.index, tickets: tickets, bytes: 0)
-        }
         guard !queue.withLock({ $0.isFailed }) else { return false }
         do {
             try snapshots.install(snapshot.id)
-            return true
         } catch {
             fail(error)
             return false
         }
+        // Not before: whoever waits for these entries reads at once.
+        if let last = waiting.last ?? open.entries.last {
+            let tickets = open.tickets + waiting.count { $0.ticket != nil }
+            host?.applied(through: last.entry.index, tickets: tickets, bytes: 0)
+        }
+        return true
     }
 
     // MARK: Peers

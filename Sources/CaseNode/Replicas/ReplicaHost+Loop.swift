@@ -70,6 +70,7 @@ extension ReplicaHost {
             // The node goes on: who waited here is asked for elsewhere.
             failWaiting(.notLeader(leader: nil), &state)
             stop(&state)
+            ports.retire()
             state.isRetired = true
             leadershipCell.withLock { $0 = Leadership(term: $0.term, leader: nil, isReady: false) }
             reply()
