@@ -1,4 +1,5 @@
 import CaseProtocol
+import ClusterPrimitives
 import NIOCore
 import RPC
 import SwiftProtobuf
@@ -62,14 +63,7 @@ public final class CaseClient: Sendable {
                 UInt64.random(in: .min ... .max, using: &random)
             )
         }
-        return String(unsafeUninitializedCapacity: 32) { digits in
-            for place in 0..<16 {
-                let shift = UInt64(60 - 4 * place)
-                digits[place] = Self.digit(high >> shift)
-                digits[16 + place] = Self.digit(low >> shift)
-            }
-            return 32
-        }
+        return withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Hex.encode($0) }
     }
 
     func pause(afterAttempt attempt: Int, advised: Duration?) -> Duration {
@@ -104,12 +98,6 @@ public final class CaseClient: Sendable {
             )
         }
         return ["authorization": "Bearer \(token)"]
-    }
-
-    /// The lowest four bits.
-    private static func digit(_ value: UInt64) -> UInt8 {
-        let digit = UInt8(truncatingIfNeeded: value) & 15
-        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 }
 

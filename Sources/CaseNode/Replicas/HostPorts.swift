@@ -123,7 +123,7 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
     }
 
     /// What has been put off for so many ticks is put off no longer. Any thread.
-    func bringStoreUp(olderThan ticks: Int) {
+    func bringStoreUp(olderThan ticks: Int = ApplyQueue<Ticket>.staleTicksMax) {
         let mustSchedule = queue.withLock { queue in
             queue.applyPromptly(olderThan: ticks)
             return queue.mustSchedule()

@@ -34,7 +34,7 @@ extension ServiceContext {
             }
             oldest = max(oldest, age)
             // Whoever asks again finds what was put off until now.
-            shard.local?.ports.bringStoreUp(olderThan: ApplyQueue<Int>.staleTicksMax)
+            shard.local?.ports.bringStoreUp()
         }
         return .stale(milliseconds: oldest)
     }

@@ -17,13 +17,10 @@ final class KnownCallers: Sendable {
         let text: String
 
         static func == (left: Header, right: Header) -> Bool {
-            left.text.utf8.elementsEqual(right.text.utf8)
+            left.text.hasSameBytes(as: right.text)
         }
 
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        }
+        func hash(into hasher: inout Hasher) { text.hashBytes(into: &hasher) }
     }
 
     private struct Known {
