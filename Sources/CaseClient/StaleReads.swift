@@ -6,8 +6,8 @@ import SwiftProtobuf
 public struct Aged<Value: Sendable>: Sendable {
     /// What was found.
     public var value: Value
-    /// For how long, when it answered, the node had not heard from the shard's leader: what was acknowledged
-    /// since then may be missing. Zero: nothing that was acknowledged before the call is missing.
+    /// How long before its answer the node last showed all that the shard's leader had committed: what was
+    /// acknowledged since then may be missing. Zero: nothing that was acknowledged before the call is missing.
     public var age: Duration
 
     /// Puts an answer together.

@@ -9,7 +9,8 @@ public struct Message: Hashable, Sendable {
         /// How an append went.
         case appendResponse = 2
         /// The leader is there; its commit index as far as the receiver holds it; a read round in
-        /// `context`.
+        /// `context`. `index` may say how far is committed at all, for those who read there: the
+        /// core doesn't look.
         case heartbeat = 3
         /// The receiver is there; `context` as received.
         case heartbeatResponse = 4

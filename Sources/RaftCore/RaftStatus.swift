@@ -54,6 +54,8 @@ public struct RaftBrief: Sendable {
     public var lead: NodeID
     /// This replica's part.
     public var role: Role
+    /// Known to be committed.
+    public var commit: LogIndex
     /// Applied by the state machine.
     public var applied: LogIndex
     /// The log's end, durable or not.
@@ -67,6 +69,7 @@ extension RaftCore {
             term: term,
             lead: lead,
             role: role,
+            commit: log.committed,
             applied: log.applied,
             lastIndex: log.lastIndex
         )

@@ -72,7 +72,7 @@ extension ReplicaDriver {
     }
 
     private mutating func send(_ messages: [Message]) {
-        let messages = holdNotices(of: messages)
+        let messages = holdNotices(of: sayingCommit(messages))
         guard !messages.isEmpty else { return }
         guard messages.contains(where: { $0.kind == .snapshot }) else {
             return ports.send(messages)
@@ -80,6 +80,21 @@ extension ReplicaDriver {
         let others = messages.filter { $0.kind != .snapshot }
         if !others.isEmpty { ports.send(others) }
         for message in messages where message.kind == .snapshot { sendCopy(message) }
+    }
+
+    /// A heartbeat's commit index is what its receiver holds of it. Who reads there has to know what it lacks. A
+    /// leader who has not committed in its term knows less than its predecessor, and says nothing.
+    private func sayingCommit(_ messages: [Message]) -> [Message] {
+        guard messages.contains(where: { $0.kind == .heartbeat }), raft.hasCommittedInTerm else {
+            return messages
+        }
+        let commit = raft.brief.commit
+        return messages.map { message in
+            guard message.kind == .heartbeat else { return message }
+            var message = message
+            message.index = commit
+            return message
+        }
     }
 
     private mutating func deliver(_ entries: [Entry]) {

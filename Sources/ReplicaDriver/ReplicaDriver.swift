@@ -131,7 +131,9 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     }
 
     /// One tick has passed.
-    public mutating func tick() {
+    /// - Parameter number: of the node's ticks, by which heartbeats then go; nil: they go by their group's election.
+    public mutating func tick(_ number: Int? = nil) {
+        if let number { raft.heartbeatPhase = number }
         raft.step(.tick)
         passTickOfCopies()
         tellHeld()
@@ -142,7 +144,8 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         if ticksWithoutReceipt.isMultiple(of: limits.stalledWriteTicks) { handOver() }
     }
 
-    /// Stands for election now: a group of one need not wait.
+    /// Asks for votes now instead of after a time without a leader. With pre-vote whoever hears a leader does not answer,
+    /// so that one whom a quorum hears is not deposed by it.
     public mutating func campaign() { raft.step(.campaign) }
 
     /// Whether this replica stands for election no more: see `Event.holdBack`.
@@ -210,6 +213,9 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// Whether this replica leads, ready or not.
     public var leads: Bool { raft.brief.role == .leader }
 
+    /// How far is committed, as this replica knows it.
+    public var commitIndex: LogIndex { raft.brief.commit }
+
     /// This replica leads and is handing over: until that has come about or failed it takes no proposals.
     public var isHandingOver: Bool { leads && raft.successor != nil }
 
@@ -228,5 +234,11 @@ extension RaftCore where Storage == MemoryLog {
     var hasAppliedInTerm: Bool {
         let brief = brief
         return storage.term(at: brief.applied) == brief.term
+    }
+
+    /// An entry of the present term is committed: its leader knows of all that its predecessors committed.
+    var hasCommittedInTerm: Bool {
+        let brief = brief
+        return storage.term(at: brief.commit) == brief.term
     }
 }

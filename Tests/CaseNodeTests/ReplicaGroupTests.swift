@@ -225,6 +225,44 @@ import Testing
         try group.close()
     }
 
+    /// Else two of them often stand at once, and split the vote.
+    @Test func afterACommonStartTheFirstLeads() async throws {
+        for _ in 0..<8 {
+            let group = try ReplicaGroup(founders: [1, 2, 3])
+            #expect(await group.board.leader() == NodeID(1))
+            try group.close()
+        }
+    }
+
+    /// It hears the leader as before, and must not take what it hears for what it has.
+    @Test func aFollowerWhoseDiskHangsSaysHowOldItIs() async throws {
+        let faults = [1, 2, 3].map { (NodeID($0), FileFaults()) }
+        let options = GroupNode.Options(faults: Dictionary(uniqueKeysWithValues: faults))
+        let group = try ReplicaGroup(founders: [1, 2, 3], options: options)
+        _ = try await group.claim()
+        let follower = try await self.follower(of: group)
+        let host = try group.node(follower).host
+        let stall = StalledSyncs()
+        options.faults[follower]?.set { $0.stall = stall }
+        // More than a store lets entries gather.
+        let old: Int64 = 2_500
+        let isOld = try await self.write(to: group) { host.ageMilliseconds ?? 0 >= old }
+        #expect(isOld, "says \(host.ageMilliseconds ?? -1) ms")
+        #expect(try #require(host.silentMilliseconds) < old)
+        options.faults[follower]?.set { $0.stall = nil }
+        stall.end()
+        let isYoung = try await self.write(to: group) { host.ageMilliseconds ?? .max < old }
+        #expect(isYoung, "still says \(host.ageMilliseconds ?? -1) ms")
+        try group.close()
+    }
+
+    /// Writes until something holds, for twenty seconds at most.
+    private func write(to group: ReplicaGroup, until holds: () -> Bool) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(20)
+        while !holds(), ContinuousClock.now < end { _ = try await group.claim() }
+        return holds()
+    }
+
     @Test func leadershipIsHandedOver() async throws {
         let group = try ReplicaGroup(founders: [1, 2, 3])
         _ = try await group.claim()

@@ -247,9 +247,11 @@ private final class EchoMachine: StateMachine {
         #expect(await rig.read() == nil)
         #expect(rig.machine.commits == before + 1 && rig.machine.applied.index == LogIndex(5))
         // Without a reader it ends in time.
+        var ticks = 0
         #expect(await rig.propose() == .success(LogIndex(6)))
         while rig.machine.applied.index < LogIndex(6) {
-            rig.host.tick()
+            ticks += 1
+            rig.host.tick(ticks)
             await withCheckedContinuation { continuation in
                 rig.host.status { _ in continuation.resume() }
             }

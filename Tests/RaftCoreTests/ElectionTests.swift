@@ -119,6 +119,25 @@ struct ElectionTests {
         #expect(replica.takeSent(.voteResponse).map(\.reject) == [false, true, false])
     }
 
+    /// Leaders elected at any time speak in the same ticks, if they are told their number; else each by its own count.
+    @Test(arguments: [true, false])
+    func heartbeatsFallTogether(isTold: Bool) throws {
+        var spoke: [Set<Int>] = []
+        for elected in 0..<8 {
+            var replica = try DrivenReplica { $0.heartbeatTicks = 4 }
+            var ticks: Set<Int> = []
+            for tick in 1...32 {
+                if tick == elected + 1 { replica.lead() }
+                if isTold { replica.core.heartbeatPhase = tick }
+                replica.run(.tick)
+                if !replica.takeSent(.heartbeat).isEmpty { ticks.insert(tick) }
+            }
+            spoke.append(ticks.filter { $0 > 16 })
+        }
+        #expect(Set(spoke).count == (isTold ? 1 : 4))
+        #expect(spoke.allSatisfy { $0.count == 4 })
+    }
+
     /// A leader that is cut off from its quorum stops leading by itself.
     @Test func leaderWithoutQuorumStepsDown() throws {
         var replica = try DrivenReplica { $0.checkQuorum = true }

@@ -141,9 +141,6 @@ final class HostPorts<Machine: StateMachine>: ReplicaPorts, Sendable {
         if mustSchedule { scheduleApply() }
     }
 
-    /// For how long, in ticks, the oldest entry that readers can't see has waited; 0 without one.
-    var ticksBehind: Int { queue.withLock { $0.ticks } }
-
     private func scheduleApply() {
         guard !lane.submit({ [self] in applyGathered() }) else { return }
         // The lane is closed, the node stops: it is committed, and applied by the next start.

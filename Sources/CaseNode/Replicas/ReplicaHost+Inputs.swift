@@ -52,8 +52,8 @@ extension ReplicaHost {
     /// stands for election nor lets another node make it.
     func resign() { submit(.resign) }
 
-    /// One tick has passed, `ReplicaTicker.milliseconds` long.
-    func tick() { submit(.tick) }
+    /// The node's tick of that number has passed, `ReplicaTicker.milliseconds` long.
+    func tick(_ number: Int) { submit(.tick(number)) }
 
     /// A message to that node could not be delivered.
     func reportUnreachable(_ node: NodeID) { submit(.unreachable(node)) }

@@ -43,6 +43,7 @@ extension ReplicaHost {
         case .applied(let index, let tickets, let bytes):
             let before = state.driver.appliedIndex
             state.driver.applied(through: index, tickets: tickets)
+            age.withLock { $0.applied(through: index) }
             state.sinceCheckpoint += index.rawValue - before.rawValue
             noteUncovered()
             state.bytesSinceCheckpoint += bytes
@@ -64,7 +65,7 @@ extension ReplicaHost {
         case .resign:
             state.isResigning = true
             state.driver.handOver()
-        case .tick: tick(&state)
+        case .tick(let number): tick(number, &state)
         case .status(let reply): reply(state.driver.status)
         case .retire(let reply):
             // The node goes on: who waited here is asked for elsewhere.
@@ -90,13 +91,16 @@ extension ReplicaHost {
         }
     }
 
-    private func tick(_ state: inout LoopState) {
+    private func tick(_ number: Int, _ state: inout LoopState) {
         guard !state.isStopped else { return }
         state.ticksSinceCheckpoint += 1
         state.driver.holdBack(!clock.mayLead)
         preferLeader(&state)
-        passTick(&state)
+        passTick(number, &state)
+        standFirst(&state)
         ports.tick()
+        age.withLock { $0.ticked(at: SystemClock.monotonicMilliseconds()) }
+        hearOneself(state)
         giveWayIfFull(&state)
         guard !state.waiting.isEmpty else { return }
         state.waitingTicks += 1
@@ -117,11 +121,39 @@ extension ReplicaHost {
         }
     }
 
+    /// A leader knows what there is, and its own store may lack some of it.
+    private func hearOneself(_ state: LoopState) {
+        guard state.isReady, state.driver.leads else { return }
+        let now = SystemClock.monotonicMilliseconds()
+        let (committed, isAlone) = (
+            state.driver.commitIndex, state.driver.membership.isSingleVoter
+        )
+        age.withLock { $0.heard(committed, at: now, isSure: isAlone) }
+    }
+
+    /// After a start of all nodes together their patience ends at about the same time, and two that stand at once split
+    /// the vote. So the one that is to lead asks before that, some times, unless somebody was faster.
+    private func standFirst(_ state: inout LoopState) {
+        guard state.ticksAlone < ReplicaTicker.electionTicks, clock.mayLead else { return }
+        let now = state.driver.currentLeadership
+        let term = state.termAlone ?? now.term
+        state.termAlone = term
+        let isAlone = heardAt.withLock { $0 == .min } && now.leader == nil && now.term == term
+        guard isAlone, !state.isResigning else {
+            return state.ticksAlone = ReplicaTicker.electionTicks
+        }
+        state.ticksAlone += 1
+        guard state.ticksAlone % ReplicaTicker.firstStandTicks == 0 else { return }
+        // The system group has no leader that it prefers.
+        let first = state.preferred ?? state.driver.membership.voters.voters.min()
+        if first == node { state.driver.campaign() }
+    }
+
     /// Without ticks a follower does not stand for election.
-    private func passTick(_ state: inout LoopState) {
-        guard state.isResigning else { return state.driver.tick() }
+    private func passTick(_ number: Int, _ state: inout LoopState) {
+        guard state.isResigning else { return state.driver.tick(number) }
         guard state.driver.leads else { return }
-        state.driver.tick()
+        state.driver.tick(number)
         state.driver.handOver()
     }
 
@@ -194,6 +226,7 @@ extension ReplicaHost {
             clock.raise(to: machine.time)
         }
         state.isReady = now.isReady && !state.isStopped
+        if state.isReady, !before.isReady { hearOneself(state) }
         if let leader = now.leader, leader != node {
             failWaiting(.notLeader(leader: leader), &state)
         }
@@ -240,9 +273,19 @@ extension ReplicaHost {
         // A node that is about to stop must not be handed what it would only hand on.
         if message.kind == .timeoutNow, state.isResigning { return }
         if message.kind == .append || message.kind == .heartbeat {
-            heardAt.withLock { $0 = SystemClock.monotonicMilliseconds() }
+            hear(message, state)
         }
         state.driver.receive(message)
+    }
+
+    private func hear(_ message: Message, _ state: LoopState) {
+        let now = SystemClock.monotonicMilliseconds()
+        heardAt.withLock { $0 = now }
+        // One who leads no more says what was; one who has just begun to knows nothing yet.
+        guard message.kind == .heartbeat, message.index > .zero,
+            message.term >= state.driver.currentLeadership.term
+        else { return }
+        age.withLock { $0.heard(message.index, at: now) }
     }
 
     private func receiveSnapshot(
@@ -265,6 +308,7 @@ extension ReplicaHost {
     ) {
         state.driver.persisted(receipt)
         meters.snapshotsInstalled.add()
+        age.withLock { $0.applied(through: id.index) }
         // The file that was installed is durable as a whole.
         state.lastCheckpointIndex = max(state.lastCheckpointIndex, id.index)
         checkpointIndexCell.withLock { $0 = max($0, id.index) }

@@ -84,7 +84,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         case handOver
         case prefer(NodeID?)
         case resign
-        case tick
+        case tick(Int)
         case status(@Sendable (RaftStatus) -> Void)
         case retire(@Sendable () -> Void)
         case stop
@@ -115,6 +115,10 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         var ticksFull = 0
         /// Who is to lead, all being well.
         var preferred: NodeID?
+        /// Since the start, without a word from a leader.
+        var ticksAlone = 0
+        /// In which term that began.
+        var termAlone: Term?
         var lastStamp: Timestamp
         var isReady = false
         var isStopped = false
@@ -153,6 +157,8 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
     let uncoveredSince: Mutex<Int64?>
     /// When the leader was last heard of, by the monotonic clock in milliseconds.
     let heardAt = Mutex(Int64.min)
+    /// What a read of this store alone may miss.
+    let age: Mutex<StoreAge>
     /// The membership of a group in which none was ever changed.
     let foundingConfiguration: Configuration
     /// Handed over to the loop by `start`.
@@ -206,6 +212,7 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         self.onLeadership = onLeadership
         onFailure = environment.onFailure
         let applied = machine.applied
+        age = Mutex(StoreAge(applied: applied.index))
         foundingConfiguration = recovered.log.configuration
         checkpointIndexCell = Mutex(recovered.log.base.index)
         uncoveredSince = Mutex(
@@ -284,12 +291,11 @@ final class ReplicaHost<Machine: StateMachine>: Sendable {
         return max(0, SystemClock.monotonicMilliseconds() - heard)
     }
 
-    /// The age, in milliseconds, of what a read of this store alone may miss: what the leader has not told, or what the
-    /// store has put off or finds no room for. Nil where no leader was ever heard of.
+    /// The age, in milliseconds, of what a read of this store alone may miss: what the leader has not told, or what is
+    /// not in the store yet, for whatever reason. Nil where the store was never known to be complete.
     var ageMilliseconds: Int64? {
-        let behind = Int64(ports.ticksBehind) * ReplicaTicker.milliseconds
-        if leadership.isReady { return behind }
-        // The leader may have held back for a tick how far is committed: see `ReplicaDriver.holdNotices`.
-        return silentMilliseconds.map { max(behind, $0 + ReplicaTicker.milliseconds) }
+        let age = age.withLock { $0.milliseconds(at: SystemClock.monotonicMilliseconds()) }
+        // What was committed while the leader's word was on its way is not in it.
+        return age.map { $0 + ReplicaTicker.milliseconds }
     }
 }

@@ -17,9 +17,12 @@ final class ReplicaTicker: Sendable {
     /// 400 ms: ten times what a disk or a busy core usually makes a heartbeat wait. A follower that is
     /// mistaken deposes nobody: with pre-vote it asks first.
     static let electionTicks = 16
+    /// Ticks after a start, and between tries, until who is to lead a group asks for votes before the others do: 100 ms,
+    /// by when the links are mostly there, and three more times until their patience may end.
+    static let firstStandTicks = 4
 
     private struct Ticked: Sendable {
-        let tick: @Sendable () -> Void
+        let tick: @Sendable (Int) -> Void
         /// The replica has ended.
         let isOver: @Sendable () -> Bool
         let cut: @Sendable () -> Void
@@ -29,6 +32,7 @@ final class ReplicaTicker: Sendable {
         var replicas: [Ticked] = []
         var task: RepeatedTask?
         var isStopped = false
+        var ticks = 0
     }
 
     private let state = Mutex(State())
@@ -47,8 +51,8 @@ final class ReplicaTicker: Sendable {
     /// Ticks for a replica from now on.
     func add<Machine: StateMachine>(_ replica: ReplicaHost<Machine>) {
         let link = replica.ports.link
-        let ticked = Ticked {
-            link.host?.tick()
+        let ticked = Ticked { number in
+            link.host?.tick(number)
         } isOver: {
             link.isCut
         } cut: {
@@ -76,8 +80,11 @@ final class ReplicaTicker: Sendable {
     }
 
     private func tick() {
-        let replicas = state.withLock { $0.replicas }
-        for replica in replicas { replica.tick() }
+        let (replicas, number) = state.withLock { state in
+            state.ticks += 1
+            return (state.replicas, state.ticks)
+        }
+        for replica in replicas { replica.tick(number) }
         guard replicas.contains(where: { $0.isOver() }) else { return }
         state.withLock { $0.replicas.removeAll { $0.isOver() } }
     }

@@ -9,8 +9,8 @@ enum Freshness: Sendable {
 
     /// A caller that does with an older state says so with `1`.
     static let header = "casecluster-stale"
-    /// With an answer from an older state: for how long, in milliseconds, this replica has not heard from the
-    /// shard's leader. What was acknowledged since then may be missing.
+    /// With an answer from an older state: how long ago, in milliseconds, this replica last showed all that the shard's
+    /// leader had committed. What was acknowledged since then may be missing.
     static let trailer = "casecluster-age-ms"
 
     /// What goes with the answer.
@@ -23,8 +23,8 @@ enum Freshness: Sendable {
 }
 
 extension ServiceContext {
-    /// What the caller asks for. A replica that never heard from a leader has nothing to give but to those who
-    /// ask for less.
+    /// What the caller asks for. A replica that was never known to be complete has no age to name: it is read by way of
+    /// the leader.
     func freshness(_ call: RPCContext, _ shards: [GroupRoute<ShardMachine>]) -> Freshness {
         guard call.metadata[Freshness.header] == "1" else { return .linearizable }
         var oldest: Int64 = 0

@@ -39,7 +39,7 @@ extension ServiceContext {
         return actor
     }
 
-    /// The system group's leader was heard of lately enough to vouch for rights.
+    /// This node's directory was complete lately enough to vouch for rights.
     var isDirectoryCurrent: Bool {
         guard let age = system.replica.ageMilliseconds else { return false }
         return age <= Self.directoryAgeMillisecondsMax
@@ -117,7 +117,7 @@ extension WireError {
     static let directoryTooOld = WireError(
         code: Code.unavailable,
         kind: "directory-old",
-        message: "this node has not heard from the directory's leader for a while: try another node"
+        message: "this node's directory has not been up to date for a while: try another node"
     )
 
     /// The directory may say otherwise by now.

@@ -16,6 +16,7 @@ final class NodeProcess {
     var pausedUntil: Int64 = 0
     /// The disk answers no sync before this time.
     var stalledUntil: Int64 = 0
+    private(set) var ticks = 0
     let opened: ReplicationLog
     private(set) lazy var logWriter = SimulatedLogWriter(opened, self)
     var keeper: TimeKeeper
@@ -77,6 +78,7 @@ final class NodeProcess {
 
     func planTick() {
         plan(after: Int64(Double(world.options.tick) * node.tickFactor)) { [self] in
+            ticks += 1
             for replica in replicas { replica.tick() }
             planTick()
         }

@@ -56,7 +56,7 @@ extension SimulatedReplica {
             return isLed || process.clocks.agreeing.contains(node) ? node : nil
         }
         let returns = driver.leaderReturns
-        driver.tick()
+        driver.tick(process.world.options.alignsHeartbeats ? process.ticks : nil)
         process.world.coverage[.leadershipGivenBack] += driver.leaderReturns - returns
         giveWayIfFull()
         guard !waiting.isEmpty else { return waitingTicks = 0 }
