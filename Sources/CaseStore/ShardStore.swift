@@ -133,8 +133,8 @@ public final class ShardStore: Sendable {
             writer.undo()
         } _: { _ throws(StoreError) -> ShardWriter.Memory? in
             guard let open = writer.writer else { throw .stopped }
-            guard writer.before != nil else { return nil }
-            try open.writeCases()
+            guard let before = writer.before else { return nil }
+            try open.writeKeptBack(since: before)
             return open.memory
         }
         guard let memory else { return }

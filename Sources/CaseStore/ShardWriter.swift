@@ -124,15 +124,6 @@ final class ShardWriter {
             results.append(try apply(entry))
         }
         assert(memory.state.appliedIndex >= before, "the applied index never falls")
-        #if CASECLUSTER_FAULTS
-        if DeliberateFault.storesAppliedIndexLate.isOn {
-            var state = memory.state
-            state.appliedIndex = before
-            try states.save(state, shard: shard)
-            return results
-        }
-        #endif
-        if memory.state.appliedIndex > before { try states.save(memory.state, shard: shard) }
         return results
     }
 
@@ -165,7 +156,22 @@ final class ShardWriter {
         return result
     }
 
-    /// Writes the rows that were kept back. The transaction may end after it.
+    /// Writes what was kept back until the transaction ends: the rows of cases, and the shard's state with the applied
+    /// index.
+    /// - Parameter before: what was in memory when the transaction began.
+    func writeKeptBack(since before: Memory) throws(StoreError) {
+        try writeCases()
+        guard memory.state.appliedIndex > before.state.appliedIndex else { return }
+        var state = memory.state
+        #if CASECLUSTER_FAULTS
+        if DeliberateFault.storesAppliedIndexLate.isOn {
+            state.appliedIndex = before.state.appliedIndex
+        }
+        #endif
+        try states.save(state, shard: shard)
+    }
+
+    /// Writes the rows of cases that were kept back.
     func writeCases() throws(StoreError) {
         for row in unwritten.takeAll() { try cases.update(row.stored, over: row.old) }
     }
