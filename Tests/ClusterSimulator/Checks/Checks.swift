@@ -116,7 +116,13 @@ final class Checks {
     func wrote(_ node: NodeID, _ write: ReplicaWrite) {
         let key = ReplicaKey(node: node, group: write.group)
         var account = replicas[key] ?? ReplicaAccount()
+        account.term = max(account.term, write.hardState?.term ?? .zero)
         if let snapshot = write.snapshot {
+            let stood = account.log.term(at: snapshot.id.index)
+            if stood.map({ $0 != snapshot.id.term }) ?? false {
+                // What older leaders are still told of speaks of the entries that were there.
+                account.replaced.append((snapshot.id.index, account.term))
+            }
             if var promise = account.acknowledged, snapshot.id.index <= promise.id.index,
                 account.log.term(at: snapshot.id.index) != snapshot.id.term
             {
@@ -134,7 +140,6 @@ final class Checks {
             promise.id = SnapshotID(index: .zero, term: .zero)
             account.acknowledged = promise
         }
-        account.term = max(account.term, write.hardState?.term ?? .zero)
         record(write.entries, behind: account.log, write.group)
         let termBefore = account.log.term(at: account.log.lastIndex)
         if let first = write.entries.first, account.log.append(write.entries) {
