@@ -159,6 +159,7 @@ final class ShardWriter {
     /// Writes what was kept back until the transaction ends: the rows of cases, and the shard's state with the applied
     /// index.
     /// - Parameter before: what was in memory when the transaction began.
+    /// - Throws: as every write; the transaction is to be undone.
     func writeKeptBack(since before: Memory) throws(StoreError) {
         try writeCases()
         guard memory.state.appliedIndex > before.state.appliedIndex else { return }
