@@ -91,7 +91,7 @@ extension RaftCore {
         }
         lead = .none
         electionElapsed = 0
-        heartbeatElapsed = phase
+        heartbeatElapsed = tickNumber % settings.heartbeatTicks
         electionTimeout =
             settings.electionTicks + Int(random.next() % UInt64(settings.electionTicks))
         transferee = .none

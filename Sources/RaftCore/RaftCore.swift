@@ -33,7 +33,9 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
     /// Ticks since the last election, or since the last word from the leader.
     var electionElapsed = 0
     var heartbeatElapsed = 0
-    var phase = 0
+    /// The number of the last tick by whatever the driver counts, if it counts the same for all its
+    /// groups: those that lead then speak in the same tick. At 0 heartbeats go by the election.
+    public var tickNumber = 0
     var electionTimeout: Int
 
     var transferee = NodeID.none
@@ -109,14 +111,6 @@ public struct RaftCore<Storage: RaftStorage>: Sendable {
 
     /// This replica's node.
     public var id: NodeID { settings.id }
-
-    /// How many of the ticks between two heartbeats have passed, were this replica to lead: a
-    /// driver that keeps it equal for all groups has them speak in the same tick. Left alone,
-    /// heartbeats count from the election on.
-    public var heartbeatPhase: Int {
-        get { phase }
-        set { phase = newValue % settings.heartbeatTicks }
-    }
 
     /// What the core reads the log from. The driver appends here what it takes, installs snapshots
     /// and compacts; see `Effects`.

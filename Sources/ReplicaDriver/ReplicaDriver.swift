@@ -133,7 +133,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
     /// One tick has passed.
     /// - Parameter number: of the node's ticks, by which heartbeats then go; nil: they go by their group's election.
     public mutating func tick(_ number: Int? = nil) {
-        if let number { raft.heartbeatPhase = number }
+        if let number { raft.tickNumber = number }
         raft.step(.tick)
         passTickOfCopies()
         tellHeld()

@@ -128,7 +128,7 @@ struct ElectionTests {
             var ticks: Set<Int> = []
             for tick in 1...32 {
                 if tick == elected + 1 { replica.lead() }
-                if isTold { replica.core.heartbeatPhase = tick }
+                if isTold { replica.core.tickNumber = tick }
                 replica.run(.tick)
                 if !replica.takeSent(.heartbeat).isEmpty { ticks.insert(tick) }
             }

@@ -99,8 +99,7 @@ extension ReplicaHost {
         passTick(number, &state)
         standFirst(&state)
         ports.tick()
-        age.withLock { $0.ticked(at: SystemClock.monotonicMilliseconds()) }
-        hearOneself(state)
+        noteTime(state, isTick: true)
         giveWayIfFull(&state)
         guard !state.waiting.isEmpty else { return }
         state.waitingTicks += 1
@@ -121,14 +120,16 @@ extension ReplicaHost {
         }
     }
 
-    /// A leader knows what there is, and its own store may lack some of it.
-    private func hearOneself(_ state: LoopState) {
-        guard state.isReady, state.driver.leads else { return }
+    /// Time goes on for the store's age. A leader knows what there is, of which its own store may lack some.
+    private func noteTime(_ state: LoopState, isTick: Bool) {
         let now = SystemClock.monotonicMilliseconds()
-        let (committed, isAlone) = (
-            state.driver.commitIndex, state.driver.membership.isSingleVoter
-        )
-        age.withLock { $0.heard(committed, at: now, isSure: isAlone) }
+        let leads = state.isReady && state.driver.leads
+        age.withLock { age in
+            if isTick { age.ticked(at: now) }
+            guard leads else { return }
+            let isAlone = state.driver.membership.isSingleVoter
+            age.heard(state.driver.commitIndex, at: now, isSure: isAlone)
+        }
     }
 
     /// After a start of all nodes together their patience ends at about the same time, and two that stand at once split
@@ -226,7 +227,7 @@ extension ReplicaHost {
             clock.raise(to: machine.time)
         }
         state.isReady = now.isReady && !state.isStopped
-        if state.isReady, !before.isReady { hearOneself(state) }
+        if state.isReady, !before.isReady { noteTime(state, isTick: false) }
         if let leader = now.leader, leader != node {
             failWaiting(.notLeader(leader: leader), &state)
         }
