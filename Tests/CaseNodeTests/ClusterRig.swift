@@ -3,6 +3,7 @@ import ClusterPrimitives
 import Foundation
 import HTTP2Transport
 import ProcessSupport
+import ReplicationLog
 import Testing
 
 @testable import CaseNode
@@ -13,7 +14,12 @@ final class ClusterRig: Sendable {
     let nodes: [RunningNode]
 
     /// Starts all at once: none of them comes up before a quorum is there.
-    static func start(_ count: Int = 3, shards: Int = 4) async throws -> ClusterRig {
+    /// - Parameter faults: of each node's log.
+    static func start(
+        _ count: Int = 3,
+        shards: Int = 4,
+        faults: [FileFaults] = []
+    ) async throws -> ClusterRig {
         let directory = try TemporaryDirectory()
         let authority = try CertificateAuthority.make(commonName: "test", days: 1)
         try PEMFiles.write(certificate: authority.certificatePEM, to: directory.path + "/ca.pem")
@@ -37,7 +43,15 @@ final class ClusterRig: Sendable {
         let nodes = try await withThrowingTaskGroup(of: (Int, RunningNode).self) { group in
             for id in 1...count {
                 group.addTask {
-                    let node = try await start(id, of: founders, in: directory.path, shards: shards)
+                    let files: any LogFileSystem =
+                        faults.isEmpty ? POSIXFileSystem() : FaultyFileSystem(faults[id - 1])
+                    let node = try await start(
+                        id,
+                        of: founders,
+                        in: directory.path,
+                        shards: shards,
+                        files: files
+                    )
                     return (id, node)
                 }
             }
@@ -72,9 +86,10 @@ final class ClusterRig: Sendable {
         _ id: Int,
         of members: [InitialMember],
         in path: String,
-        shards: Int
+        shards: Int,
+        files: any LogFileSystem = POSIXFileSystem()
     ) async throws -> RunningNode {
-        try await RunningNode.start("\(path)/data-\(id)") { configuration in
+        try await RunningNode.start("\(path)/data-\(id)", files: files) { configuration in
             configuration.nodeID = id
             configuration.initialMembers = members
             configuration.clusterToken = "rig"

@@ -106,6 +106,34 @@ import Testing
         try await rig.stop()
     }
 
+    /// A node that has slept, or whose disk hangs, has old stores and good links: a caller need not know.
+    @Test func aNodeThatIsBehindAnswersFromOthers() async throws {
+        let faults = [FileFaults(), FileFaults(), FileFaults()]
+        let rig = try await ClusterRig.start(faults: faults)
+        let token = try rig.adminToken()
+        let supervisor = try await rig.nodes[0].addVia(token, "sam", .supervisor)
+        let receipt = try await rig.nodes[0].create("who has it", token: supervisor)
+        let shard = try CaseID(parsing: receipt.caseID).shard
+        let leader = try await leader(of: shard, in: rig, token)
+        let behind = (leader + 1) % 3
+        let stall = StalledSyncs()
+        faults[behind].set { $0.stall = stall }
+        let acted = try await rig.nodes[leader].execute(
+            receipt.caseID,
+            .comment(.with { $0.text = "while it hangs" }),
+            token: supervisor
+        )
+        let found: PBCase = try await rig.nodes[behind].call(
+            "Cases/Get",
+            get(receipt.caseID),
+            token: supervisor
+        )
+        #expect(found.version == acted.version && found.version > receipt.version)
+        faults[behind].set { $0.stall = nil }
+        stall.end()
+        try await rig.stop()
+    }
+
     @Test func aNodeThatStopsHandsOver() async throws {
         let rig = try await ClusterRig.start()
         let token = try rig.adminToken()

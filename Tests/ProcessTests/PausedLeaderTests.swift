@@ -69,6 +69,7 @@ struct PausedLeaderTests {
               reads at the woken node: \(reads.right) right, \(reads.refused) refused, \(reads.stale) stale
             """
         )
+        for told in reads.unanswered { print("  not answered in time: \(told)") }
         #expect(reads.stale == 0, "CASECLUSTER_SEED=\(seed)")
         #expect(reads.right == Self.rounds * Self.workers, "CASECLUSTER_SEED=\(seed)")
         if let silenceMax = Self.silenceMax {
@@ -86,15 +87,18 @@ private struct StaleReads: Sendable {
     var right = 0
     var refused = 0
     var stale = 0
+    /// What those were told last that never got an answer.
+    var unanswered: [String] = []
 
     mutating func add(_ other: StaleReads) {
         right += other.right
         refused += other.refused
         stale += other.stale
+        unanswered += other.unanswered
     }
 
-    /// How long each goes on asking until it gets an answer.
-    private static let answerTime = Duration.seconds(10)
+    /// How long each goes on asking until it gets an answer: far more than that takes.
+    private static let answerTime = Duration.seconds(60)
 
     /// Asks that node and no other, and does not follow where it points: on the wire, each on a connection of its own.
     static func look(
@@ -108,12 +112,17 @@ private struct StaleReads: Sendable {
                 group.addTask {
                     let request = PBGetRequest.with { $0.caseID = worker.caseID }
                     let call = try WireCall("/casecluster.v1.Cases/Get", request, token: token)
-                    var all = try Self(try await call.run(port: port), least)
+                    var answer = try await call.run(port: port)
+                    var all = try Self(answer, least)
                     // A node that has just woken vouches for nobody's rights until it hears from the directory's
                     // leader: whoever comes before that comes again.
                     let deadline = ContinuousClock.now + answerTime
                     while all.right + all.stale == 0, ContinuousClock.now < deadline {
-                        all.add(try Self(try await call.run(port: port), least))
+                        answer = try await call.run(port: port)
+                        all.add(try Self(answer, least))
+                    }
+                    if all.right + all.stale == 0 {
+                        all.unanswered = ["\(worker.caseID): \(answer.message)"]
                     }
                     return all
                 }

@@ -4,31 +4,58 @@ import RaftCore
 import ReplicaDriver
 import Synchronization
 
+/// Where a linearizable read finds what it may not miss.
+enum ReadGrant: Sendable {
+    /// In this node's store.
+    case here
+    /// This replica's store is behind the leader's, and comes no further in time: another one has it.
+    case behind
+    case refused(ReplicaFailure)
+
+    init(_ failure: ReplicaFailure?) { self = failure.map { .refused($0) } ?? .here }
+
+    /// Why this node's store can't be read.
+    var failure: ReplicaFailure? {
+        switch self {
+        case .here: nil
+        case .behind: .notLeader(leader: nil)
+        case .refused(let failure): failure
+        }
+    }
+}
+
 /// Reads of a group: at this node's replica, or at a node that has one.
 extension GroupRoute {
     /// Lets a linearizable read look at this node's store: on nil. Without a replica there is none to look at.
     func read(reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
-        guard let local else { return reply(.notLeader(leader: leader)) }
+        grantRead { reply($0.failure) }
+    }
+
+    /// Says where a linearizable read may look.
+    func grantRead(_ reply: @escaping @Sendable (ReadGrant) -> Void) {
+        guard let local else { return reply(.refused(.notLeader(leader: leader))) }
         let deadline = NIODeadline.now() + .milliseconds(Self.readMilliseconds)
         local.read { [self] failure in
             guard case .notLeader(let leader) = failure, leader != node else {
-                return reply(failure)
+                return reply(ReadGrant(failure))
             }
             // Leadership went elsewhere while the read waited, and nobody knows yet where to.
-            guard leader != nil || deadline > .now() else { return reply(failure) }
+            guard leader != nil || deadline > .now() else { return reply(ReadGrant(failure)) }
             gather(reply)
         }
     }
 
     /// One question for all reads that wait. A read joins only a question that is sent after it came.
-    private func gather(_ reply: @escaping @Sendable (ReplicaFailure?) -> Void) {
+    private func gather(_ reply: @escaping @Sendable (ReadGrant) -> Void) {
         let (asks, isFull) = reads.withLock { reads -> (Bool, Bool) in
             guard reads.waiting.count < Self.readsMax else { return (false, true) }
             reads.waiting.append(reply)
             defer { reads.isAsking = true }
             return (!reads.isAsking, false)
         }
-        if isFull { return reply(.overloaded(inFlight: Self.readsMax, limit: Self.readsMax)) }
+        if isFull {
+            return reply(.refused(.overloaded(inFlight: Self.readsMax, limit: Self.readsMax)))
+        }
         if asks { ask() }
     }
 
@@ -39,8 +66,8 @@ extension GroupRoute {
             return reads.waiting
         }
         guard !batch.isEmpty else { return }
-        question(by: .now() + .milliseconds(Self.readMilliseconds)) { [self] failure in
-            for reply in batch { reply(failure) }
+        question(by: .now() + .milliseconds(Self.readMilliseconds)) { [self] grant in
+            for reply in batch { reply(grant) }
             ask()
         }
     }
@@ -48,15 +75,15 @@ extension GroupRoute {
     /// Asks whoever leads, again and again while there is nobody to ask.
     private func question(
         by deadline: NIODeadline,
-        _ reply: @escaping @Sendable (ReplicaFailure?) -> Void
+        _ reply: @escaping @Sendable (ReadGrant) -> Void
     ) {
-        guard let local else { return reply(.notLeader(leader: nil)) }
+        guard let local else { return reply(.refused(.notLeader(leader: nil))) }
         local.read { [self] failure in
             guard case .notLeader(let leader) = failure, leader != node else {
-                return reply(failure)
+                return reply(ReadGrant(failure))
             }
             guard let leader else {
-                guard deadline > .now() else { return reply(failure) }
+                guard deadline > .now() else { return reply(ReadGrant(failure)) }
                 eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
                     question(by: deadline, reply)
                 }
@@ -65,12 +92,12 @@ extension GroupRoute {
             let time = TimeAmount.milliseconds(Self.readMilliseconds)
             peers.readIndex(group: group, at: leader, within: time) { [self] result in
                 switch result {
-                case .success(let index): catchUp(to: index, reply)
+                case .success(let index): catchUp(to: index, from: leader, reply)
                 case .failure(.notLeader) where deadline > .now():
                     eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
                         question(by: deadline, reply)
                     }
-                case .failure(let failure): reply(failure)
+                case .failure(let failure): reply(.refused(failure))
                 }
             }
         }
@@ -109,33 +136,41 @@ extension GroupRoute {
     }
 
     /// Waits until this node's replica has applied `index`, for a time.
+    /// - Parameter leader: who said so, and has it.
     func catchUp(
         to index: LogIndex,
-        _ reply: @escaping @Sendable (ReplicaFailure?) -> Void
+        from leader: NodeID,
+        _ reply: @escaping @Sendable (ReadGrant) -> Void
     ) {
-        guard let local else { return reply(.notLeader(leader: nil)) }
+        guard let local else { return reply(.refused(.notLeader(leader: nil))) }
         let once = AnswerOnce(reply)
-        let timer = eventLoop.scheduleTask(in: .milliseconds(Self.readMilliseconds)) {
-            once.answer(.notLeader(leader: nil))
+        let timer = eventLoop.scheduleTask(in: catchUpTime) { [self] in
+            heard(leader)
+            once.answer(.behind)
         }
         local.whenApplied(index) { failure in
             timer.cancel()
-            once.answer(failure)
+            once.answer(ReadGrant(failure))
         }
+    }
+
+    /// A shard's reads are asked elsewhere then; of the system group every node reads its own store.
+    private var catchUpTime: TimeAmount {
+        .milliseconds(group == .system ? Self.readMilliseconds : Self.catchUpMilliseconds)
     }
 }
 
 /// Lets the first of several answers through.
 private final class AnswerOnce: Sendable {
-    private let reply: Mutex<(@Sendable (ReplicaFailure?) -> Void)?>
+    private let reply: Mutex<(@Sendable (ReadGrant) -> Void)?>
 
-    init(_ reply: @escaping @Sendable (ReplicaFailure?) -> Void) { self.reply = Mutex(reply) }
+    init(_ reply: @escaping @Sendable (ReadGrant) -> Void) { self.reply = Mutex(reply) }
 
-    func answer(_ failure: ReplicaFailure?) {
+    func answer(_ grant: ReadGrant) {
         let reply = reply.withLock { reply in
             defer { reply = nil }
             return reply
         }
-        reply?(failure)
+        reply?(grant)
     }
 }

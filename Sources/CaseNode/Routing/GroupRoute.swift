@@ -13,8 +13,11 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
 
     /// Time for a command at another node, in milliseconds: what an election takes, and a client's patience.
     static var proposeMilliseconds: Int64 { 3_000 }
-    /// Time for a read index, and then for the replica to come that far, in milliseconds each.
+    /// Time for a read index, and then for the system group's replica to come that far, in milliseconds each.
     static var readMilliseconds: Int64 { 2_000 }
+    /// Time for a shard's replica to come that far, in milliseconds: several transactions of a follower's. One that takes
+    /// longer has a disk that hangs, or has slept, and comes after what the others did meanwhile.
+    static var catchUpMilliseconds: Int64 { 300 }
     /// Reads that wait for one question to the leader; more are refused as overload.
     static var readsMax: Int { 8_192 }
 
@@ -29,7 +32,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     static var graceMilliseconds: Int64 { 200 }
 
     struct Reads {
-        var waiting: [@Sendable (ReplicaFailure?) -> Void] = []
+        var waiting: [@Sendable (ReadGrant) -> Void] = []
         var isAsking = false
     }
 
@@ -167,7 +170,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             switch result {
             case .success(let answer):
                 heard(leader)
-                arrive(answer, trip.reply)
+                arrive(answer, of: leader, trip.reply)
             case .failure(.notLeader(let hint?)) where mayTurn && hint != leader && hint != node:
                 heard(hint)
                 send(trip, to: hint, mayTurn: false)
@@ -208,12 +211,16 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         }
     }
 
-    private func arrive(_ answer: RemoteAnswer, _ reply: @escaping @Sendable (Outcome) -> Void) {
+    private func arrive(
+        _ answer: RemoteAnswer,
+        of leader: NodeID,
+        _ reply: @escaping @Sendable (Outcome) -> Void
+    ) {
         do {
             let decoded = try Machine.Answer(decoding: answer.bytes)
             guard group == .system else { return reply(.success(decoded)) }
             // What a caller has changed in the directory, this node must know when it calls again.
-            catchUp(to: answer.applied) { _ in reply(.success(decoded)) }
+            catchUp(to: answer.applied, from: leader) { _ in reply(.success(decoded)) }
         } catch {
             // Carried out, and answered in a form of a newer program.
             reply(.failure(.outcomeUnknown))

@@ -6,7 +6,7 @@ import NIOPosix
 import ReplicaDriver
 import Synchronization
 
-// Shards that this node does not hold: asked at a node that does, and answered to one that does not.
+// Shards that this node does not hold, or holds too old: asked at a node that has them, and answered to one that has not.
 extension ServiceContext {
     /// Threads that wait for other nodes: each waits for a round trip, so that some dozens of them keep a few
     /// thousand reads a second going.
@@ -59,7 +59,7 @@ extension ServiceContext {
         let route = shards[Int(shard.rawValue)]
         // One hop at most: what is not here is not asked for elsewhere.
         guard route.readsHere else { return reply(.failure(.notLeader(leader: route.leader))) }
-        read(route) { reader in
+        readHere(route) { reader in
             try question.answer(reader)
         } _: { result in
             // Whatever went wrong here, another replica may know.

@@ -133,6 +133,21 @@ final class ServiceContext: Sendable {
     ) {
         guard shard.readsHere else { return readElsewhere(shard, body, reply) }
         guard case .linearizable = freshness else { return readStore(shard, body, reply) }
+        shard.grantRead { [self] grant in
+            switch grant {
+            case .here: readStore(shard, body, reply)
+            case .behind: readElsewhere(shard, body, reply)
+            case .refused(let failure): reply(.failure(wireError(failure)))
+            }
+        }
+    }
+
+    /// A linearizable read of this node's own store, whatever others have.
+    func readHere<Value: Sendable>(
+        _ shard: GroupRoute<ShardMachine>,
+        _ body: @escaping @Sendable (any ShardReading) throws -> Value,
+        _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
+    ) {
         shard.read { [self] failure in
             if let failure { return reply(.failure(wireError(failure))) }
             readStore(shard, body, reply)
