@@ -116,7 +116,10 @@ import Testing
         let shard = try CaseID(parsing: receipt.caseID).shard
         let leader = try await leader(of: shard, in: rig, token)
         let behind = (leader + 1) % 3
+        // It knows who asks.
+        _ = try await rig.nodes[behind].reply("Cases/Get", get(receipt.caseID), token: supervisor)
         let stall = StalledSyncs()
+        defer { stall.end() }
         faults[behind].set { $0.stall = stall }
         let acted = try await rig.nodes[leader].execute(
             receipt.caseID,

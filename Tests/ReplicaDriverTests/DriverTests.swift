@@ -179,6 +179,28 @@ import Testing
         #expect(replica.outcome(1).count == 1 && replica.outcome(2).count == 1)
     }
 
+    /// A store that hangs holds up its own replica's reads alone.
+    @Test func lostLeadershipEndsReadsThatWaitForTheStore() throws {
+        var replica = try DrivenDriver(voters: [1, 2, 3])
+        replica.leadThree()
+        replica.propose(1)
+        replica.driver.flush()
+        while replica.persist() {}
+        replica.receive(.appendResponse, from: 2, term: 1, index: 2)
+        replica.driver.read(ticket: 2)
+        replica.driver.flush()
+        let round = try #require(replica.ports.sent.last { $0.kind == .heartbeat })
+        var answer = Message(.heartbeatResponse, from: NodeID(2), to: NodeID(1), term: Term(1))
+        answer.context = round.context
+        replica.driver.receive(answer)
+        replica.driver.flush()
+        #expect(replica.outcome(2).isEmpty, "granted, and the store is not that far")
+        replica.receive(.heartbeat, from: 3, term: 2)
+        #expect(replica.outcome(2) == [.failed(.notLeader(leader: NodeID(3)))])
+        replica.settle()
+        #expect(replica.outcome(1) == [.applied(LogIndex(2))] && replica.outcome(2).count == 1)
+    }
+
     @Test func compactionStopsAtWhatIsApplied() throws {
         var replica = try DrivenDriver()
         replica.driver.campaign()

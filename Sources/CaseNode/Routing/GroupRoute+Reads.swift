@@ -92,7 +92,7 @@ extension GroupRoute {
             let time = TimeAmount.milliseconds(Self.readMilliseconds)
             peers.readIndex(group: group, at: leader, within: time) { [self] result in
                 switch result {
-                case .success(let index): catchUp(to: index, from: leader, reply)
+                case .success(let index): catchUp(to: index, reply)
                 case .failure(.notLeader) where deadline > .now():
                     eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
                         question(by: deadline, reply)
@@ -103,19 +103,31 @@ extension GroupRoute {
         }
     }
 
-    /// Asks a node that has a replica, again and again while nobody can answer; this one has none. Prefers who
-    /// leads: anybody else would have to ask that one first.
+    /// Asks a node that has a replica, again and again while nobody can answer; this one has none, or an old one. Prefers
+    /// who leads: anybody else would have to ask that one first.
     func ask(
         _ question: [UInt8],
         by deadline: NIODeadline,
         reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
     ) {
+        let leader = local?.leadership.leader
+        ask(question, at: leader == node ? nil : leader, by: deadline, reply: reply)
+    }
+
+    private func ask(
+        _ question: [UInt8],
+        at leader: NodeID?,
+        by deadline: NIODeadline,
+        reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
+    ) {
         let rest = deadline - .now()
-        guard rest > .zero else { return reply(.failure(.notLeader(leader: leader))) }
-        guard let node = stranger() else {
+        guard rest > .zero else { return reply(.failure(.notLeader(leader: self.leader))) }
+        guard let node = leader ?? stranger() else {
             return askLater(question, by: deadline, reply: reply)
         }
-        peers.read(question, group: group, at: node, within: rest) { [self] result in
+        // One that stands still must not take the time that another could answer in.
+        let time = min(rest, .milliseconds(Self.askMilliseconds))
+        peers.read(question, group: group, at: node, within: time) { [self] result in
             switch result {
             case .failure(.notLeader(let hint)):
                 heard(hint == node ? nil : hint)
@@ -131,26 +143,26 @@ extension GroupRoute {
         reply: @escaping @Sendable (Result<[UInt8], ReplicaFailure>) -> Void
     ) {
         eventLoop.scheduleTask(in: .milliseconds(Self.parkMilliseconds)) { [self] in
-            ask(question, by: deadline, reply: reply)
+            ask(question, at: nil, by: deadline, reply: reply)
         }
     }
 
     /// Waits until this node's replica has applied `index`, for a time.
-    /// - Parameter leader: who said so, and has it.
     func catchUp(
         to index: LogIndex,
-        from leader: NodeID,
         _ reply: @escaping @Sendable (ReadGrant) -> Void
     ) {
         guard let local else { return reply(.refused(.notLeader(leader: nil))) }
         let once = AnswerOnce(reply)
-        let timer = eventLoop.scheduleTask(in: catchUpTime) { [self] in
-            heard(leader)
-            once.answer(.behind)
-        }
+        let timer = eventLoop.scheduleTask(in: catchUpTime) { once.answer(.behind) }
         local.whenApplied(index) { failure in
             timer.cancel()
-            once.answer(ReadGrant(failure))
+            switch failure {
+            case nil: once.answer(.here)
+            case .stopping?: once.answer(.refused(.stopping))
+            // Too many wait, or it is no replica any more: another one can answer.
+            default: once.answer(.behind)
+            }
         }
     }
 

@@ -18,6 +18,8 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
     /// Time for a shard's replica to come that far, in milliseconds: several transactions of a follower's. One that takes
     /// longer has a disk that hangs, or has slept, and comes after what the others did meanwhile.
     static var catchUpMilliseconds: Int64 { 300 }
+    /// Time for one node to answer a question about a shard, in milliseconds, before another one is asked.
+    static var askMilliseconds: Int64 { 1_000 }
     /// Reads that wait for one question to the leader; more are refused as overload.
     static var readsMax: Int { 8_192 }
 
@@ -170,7 +172,7 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
             switch result {
             case .success(let answer):
                 heard(leader)
-                arrive(answer, of: leader, trip.reply)
+                arrive(answer, trip.reply)
             case .failure(.notLeader(let hint?)) where mayTurn && hint != leader && hint != node:
                 heard(hint)
                 send(trip, to: hint, mayTurn: false)
@@ -211,16 +213,12 @@ final class GroupRoute<Machine: RoutedMachine>: Sendable {
         }
     }
 
-    private func arrive(
-        _ answer: RemoteAnswer,
-        of leader: NodeID,
-        _ reply: @escaping @Sendable (Outcome) -> Void
-    ) {
+    private func arrive(_ answer: RemoteAnswer, _ reply: @escaping @Sendable (Outcome) -> Void) {
         do {
             let decoded = try Machine.Answer(decoding: answer.bytes)
             guard group == .system else { return reply(.success(decoded)) }
             // What a caller has changed in the directory, this node must know when it calls again.
-            catchUp(to: answer.applied, from: leader) { _ in reply(.success(decoded)) }
+            catchUp(to: answer.applied) { _ in reply(.success(decoded)) }
         } catch {
             // Carried out, and answered in a form of a newer program.
             reply(.failure(.outcomeUnknown))

@@ -2,7 +2,7 @@ import CaseModel
 import CaseStore
 import ClusterPrimitives
 
-/// Reads a shard that this node has no replica of, at a node that has one.
+/// Reads a shard that this node has no replica of, or an old one, at a node that has one.
 ///
 /// Each question is answered linearizably and waits for its answer, on a thread that is there for waiting
 /// (`ServiceContext.remoteReaders`): never on an event loop, nor where other nodes' questions are answered.

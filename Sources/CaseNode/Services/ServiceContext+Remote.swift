@@ -14,14 +14,29 @@ extension ServiceContext {
     /// Time for one question, in milliseconds: what an election takes, and a client's patience.
     static let remoteReadMilliseconds: Int64 = 3_000
 
+    /// Reads that may wait for one of those threads, or for its answer; more are refused as overload.
+    static let remoteReadsMax = 4_096
+
     /// Runs a read's body on questions to another node.
     func readElsewhere<Value: Sendable>(
         _ shard: GroupRoute<ShardMachine>,
         _ body: @escaping @Sendable (any ShardReading) throws -> Value,
         _ reply: @escaping @Sendable (Result<Value, WireError>) -> Void
     ) {
+        let waiting = remoteReads.add(1, ordering: .relaxed).oldValue
+        guard waiting < Self.remoteReadsMax else {
+            remoteReads.subtract(1, ordering: .relaxed)
+            let limit = Self.remoteReadsMax
+            return reply(.failure(WireError(.overloaded(inFlight: waiting, limit: limit))))
+        }
+        let deadline = NIODeadline.now() + .milliseconds(Self.remoteReadMilliseconds)
         remoteReaders.submit { [self] state in
+            defer { remoteReads.subtract(1, ordering: .relaxed) }
             guard state == .active else { return reply(.failure(WireError(.stopping))) }
+            // Nobody waits for it any more: no reason to let the next ones wait.
+            guard deadline > .now() else {
+                return reply(.failure(wireError(.notLeader(leader: shard.leader))))
+            }
             do {
                 reply(.success(try body(remoteReader(of: shard))))
             } catch let error as WireError {

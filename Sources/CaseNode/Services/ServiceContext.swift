@@ -19,11 +19,12 @@ final class ServiceContext: Sendable {
     let system: GroupRoute<SystemMachine>
     let clock: SystemClock
     let readers: NIOThreadPool
-    /// Threads that wait for other nodes' answers about shards that this one does not hold.
+    /// Threads that wait for other nodes' answers about shards that this one does not hold, or holds too old.
     let remoteReaders: NIOThreadPool
     /// Whether a node was heard from within the last seconds.
     let isAlive: @Sendable (NodeID) -> Bool
     private let readJobs = Atomic(0)
+    let remoteReads = Atomic(0)
     let callers = KnownCallers()
 
     init(
