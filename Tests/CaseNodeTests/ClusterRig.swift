@@ -13,8 +13,7 @@ final class ClusterRig: Sendable {
     let directory: TemporaryDirectory
     let nodes: [RunningNode]
 
-    /// Starts all at once: none of them comes up before a quorum is there.
-    /// - Parameter faults: of each node's log.
+    /// Starts all at once: none of them comes up before a quorum is there. `faults` are those of the nodes' logs.
     static func start(
         _ count: Int = 3,
         shards: Int = 4,
