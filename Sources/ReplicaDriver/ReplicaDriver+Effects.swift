@@ -154,11 +154,7 @@ extension ReplicaDriver {
         leadership = now
         if lost || now.leader == nil { failReads(.notLeader(leader: now.leader)) }
         // Granted, but its store may hang, and others' do not.
-        if lost {
-            for ticket in reads.takeWaitingForStore() {
-                ports.failed(ticket, .notLeader(leader: now.leader))
-            }
-        }
+        if lost { failGrantedReads(.notLeader(leader: now.leader)) }
         // Whether they are carried out is the next leader's to say, and may take for ever to be known here.
         #if CASECLUSTER_FAULTS
         if DeliberateFault.answersOtherTerm.isOn { return ports.leadershipChanged(now) }

@@ -161,4 +161,9 @@ extension ReplicaDriver {
     mutating func failReads(_ failure: ReplicaFailure) {
         for ticket in reads.takeUnanswered() { ports.failed(ticket, failure) }
     }
+
+    /// Ends those that only wait for the store.
+    mutating func failGrantedReads(_ failure: ReplicaFailure) {
+        for ticket in reads.takeWaitingForStore() { ports.failed(ticket, failure) }
+    }
 }

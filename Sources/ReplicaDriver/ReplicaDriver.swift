@@ -199,7 +199,7 @@ public struct ReplicaDriver<Ports: ReplicaPorts> {
         proposalBytes = 0
         failPending(.stopping)
         failReads(.stopping)
-        for ticket in reads.takeWaitingForStore() { ports.failed(ticket, .stopping) }
+        failGrantedReads(.stopping)
     }
 
     // MARK: Views
