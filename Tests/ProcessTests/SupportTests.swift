@@ -47,25 +47,52 @@ struct SupportTests {
     /// number must start all the same.
     /// The shell leaves it, and becomes the program.
     @Test func aClockStandsWhereAProcessOfTheSameNumberDied() async throws {
-        let start = Timestamp(millisecondsSince1970: 1_773_000_000_000)
-        let clock = try FakeClock(startingAt: start)
-        let pipe = Pipe()
+        let clock = try FakeClock(startingAt: Self.start)
         let left = "/dev/shm/sem.faketime_sem_"
-        var options = ChildProcess.Options(
-            "sh",
-            ["-c", ": >\(left)$$; LD_PRELOAD=$LIBRARIES exec date +%s"]
+        let (shown, pid) = try await time(
+            under: clock,
+            shell: ": >\(left)$$; LD_PRELOAD=$LIBRARIES exec date +%s"
         )
+        unlink("\(left)\(pid)")
+        #expect(shown.map { abs(($0 - Self.start).milliseconds) < 60_000 } == true)
+    }
+
+    /// A program whose allocator looks at the clock, as release builds' does, before libfaketime knows what to
+    /// answer, starts all the same.
+    @Test func aClockStandsUnderAnAllocatorThatLooksAtIt() async throws {
+        let allocators = try FileManager.default.contentsOfDirectory(atPath: "/usr/lib")
+            .map { "/usr/lib/\($0)/libjemalloc.so.2" }
+        let allocator = try #require(
+            allocators.first { FileManager.default.fileExists(atPath: $0) },
+            "Deploy/prepare installs libjemalloc2"
+        )
+        let clock = try FakeClock(startingAt: Self.start)
+        let (shown, _) = try await time(
+            under: clock,
+            shell: "exec timeout 20 env LD_PRELOAD=\"$LIBRARIES \(allocator)\" date +%s"
+        )
+        #expect(shown.map { abs(($0 - Self.start).milliseconds) < 60_000 } == true)
+    }
+
+    private static let start = Timestamp(millisecondsSince1970: 1_773_000_000_000)
+
+    /// What a shell's program says of the time, in seconds; `$LIBRARIES` is what it is to load first.
+    private func time(
+        under clock: FakeClock,
+        shell words: String
+    ) async throws -> (shown: Timestamp?, pid: pid_t) {
+        let pipe = Pipe()
+        var options = ChildProcess.Options("sh", ["-c", words])
         options.environment.merge(try clock.environment()) { $1 }
         options.environment["LIBRARIES"] = clock.libraries
         options.environment["LD_PRELOAD"] = nil
         options.output = pipe.fileHandleForWriting.fileDescriptor
         let child = try ChildProcess.start(options)
         pipe.fileHandleForWriting.closeFile()
-        defer { unlink("\(left)\(child.pid)") }
         let said = try pipe.fileHandleForReading.readToEnd() ?? Data()
         #expect(await child.end() == 0)
         let text = String(decoding: said, as: UTF8.self)
-        let shown = Int64(text.trimmingCharacters(in: .whitespacesAndNewlines))
-        #expect(shown.map { abs($0 * 1_000 - start.rawValue) < 60_000 } == true)
+        let seconds = Int64(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        return (seconds.map { Timestamp(millisecondsSince1970: $0 * 1_000) }, child.pid)
     }
 }
