@@ -7,6 +7,7 @@ extension SimulatedDisk {
         life += 1
         isOff = false
         operationsUntilCut = nil
+        cutSuffix = nil
         syncsUntilFailure = nil
         locks = []
         for inode in names.values { inode.sharing = FileSharing() }

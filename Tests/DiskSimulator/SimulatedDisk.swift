@@ -60,6 +60,8 @@ package final class SimulatedDisk {
     package var bytesMax = Int.max
     /// Changing operations until the power goes in the midst of one; nil while it stays.
     package var operationsUntilCut: Int?
+    /// The power goes in the midst of the next write of the log's to a file whose path ends so; nil while it stays.
+    package var cutSuffix: String?
     /// Writes to files whose path ends so are refused for want of room; nil while none are.
     package var fullSuffix: String?
     /// Syncs until one fails; nil while none does. What it was to make durable is lost with the power.

@@ -106,6 +106,7 @@ private final class SimulatedLogFile: LogFile {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(LogError) {
         try translating(.write, path) { () throws(DiskFault) in
             if let suffix = disk.fullSuffix, path.hasSuffix(suffix) { throw .full }
+            if let suffix = disk.cutSuffix, path.hasSuffix(suffix) { disk.operationsUntilCut = 1 }
             try disk.write(bytes, to: inode, at: Int(offset), life)
         }
     }

@@ -22,6 +22,7 @@ extension World {
             node.workFactor = 1
             node.disk.bytesMax = .max
             node.disk.operationsUntilCut = nil
+            node.disk.cutSuffix = nil
             node.disk.syncsUntilFailure = nil
             node.process?.pausedUntil = 0
             node.process?.stalledUntil = 0

@@ -39,9 +39,9 @@ extension World {
             if !chance(options.leaderCutPercent) || !cutLeader() { partition() }
         }
         repeatedly(options.fullEvery) { [unowned self] in
-            let disk = pick(nodes).disk
-            disk.bytesMax = disk.bytesUsed + Int(draw(0...60_000))
-            plan(after: draw(500_000...4_000_000)) { disk.bytesMax = .max }
+            let disk = nodeToFill().disk
+            disk.bytesMax = disk.bytesUsed + Int(draw(options.fullBytesLeft))
+            plan(after: draw(options.fullTime)) { disk.bytesMax = .max }
         }
         repeatedly(options.failedSyncEvery) { [unowned self] in
             pick(nodes).disk.syncsUntilFailure = Int(draw(1...30))
@@ -79,6 +79,7 @@ extension World {
             powerWent(node)
         default:
             coverage[.powerCutDuringWrite] += 1
+            if options.cutsLogWrites { return node.disk.cutSuffix = ".log" }
             node.disk.operationsUntilCut = Int(draw(1...60))
         }
     }
@@ -112,6 +113,14 @@ extension World {
             }
         }
         plan(after: draw(200_000...5_000_000)) { [unowned self] in network.openAll() }
+    }
+
+    private func nodeToFill() -> SimulatedNode {
+        guard options.fullLeaderPercent > 0, chance(options.fullLeaderPercent) else {
+            return pick(nodes)
+        }
+        let leader = leader(of: pick(groups))?.status.id
+        return nodes.first { $0.id == leader } ?? pick(nodes)
     }
 
     /// A leader no longer hears its peers, or they no longer hear it, and clients notice nothing.

@@ -58,11 +58,18 @@ public struct WorldOptions: Sendable {
     // Faults; per mille of messages, and mean microseconds between events, 0 for never.
     var network = NetworkOptions()
     var crashEvery: Int64 = 0
+    /// Power cuts in the midst of a write are in the midst of one of the log's.
+    var cutsLogWrites = false
     var allDownEvery: Int64 = 0
     var pauseEvery: Int64 = 0
     var partitionEvery: Int64 = 0
     var stallEvery: Int64 = 0
     var fullEvery: Int64 = 0
+    var fullTime: ClosedRange<Int64> = 500_000...4_000_000
+    /// Bytes that a disk still takes that is to fill up.
+    var fullBytesLeft: ClosedRange<Int64> = 0...60_000
+    /// Of the disks that fill up, how many are a leader's.
+    var fullLeaderPercent = 0
     var failedSyncEvery: Int64 = 0
     var clockEvery: Int64 = 0
     /// Nothing goes wrong but one node's clock, and that node ends and starts: then it is known what time it is,
@@ -176,6 +183,26 @@ public struct WorldOptions: Sendable {
             alignsHeartbeats = true
             slowMachineFactor = 1
             network.calm()
+        default: seekWhatIsRare()
+        }
+    }
+
+    /// Every minute of worlds is to meet what comes of the rarest faults. By the seed itself and not drawn: all other
+    /// seeds, those that are kept among them, stand for the same worlds as before.
+    private mutating func seekWhatIsRare() {
+        switch seed % 32 {
+        case 3, 10, 19, 26:
+            (fullEvery, fullTime) = (4_000_000, 3_000_000...8_000_000)
+            (fullBytesLeft, fullLeaderPercent) = (0...4_000, 80)
+            busyTime = max(busyTime, 15_000_000)
+        case 7, 12, 23, 28:
+            // The bit is flipped in an old segment, so a log must be long, and kept.
+            (flipsBit, busyTime) = (true, max(busyTime, 30_000_000))
+            (segmentBytes, retainedEntries, heldBytesMax) = (64 << 10, 1_000, 64 << 20)
+            (clients, thinkTime) = (8, 5_000)
+        case 0, 9, 16, 27:
+            // Batches of the log that were half written.
+            (crashEvery, cutsLogWrites, busyTime) = (1_000_000, true, max(busyTime, 15_000_000))
         default: break
         }
     }
