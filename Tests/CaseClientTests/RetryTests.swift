@@ -147,7 +147,7 @@ import Testing
         try await ScriptedServer.with([.silence]) { silent in
             try await ScriptedServer.with([try .reply(Self.receipt())]) { good in
                 var configuration = testConfiguration([silent.endpoint, good.endpoint])
-                configuration.attemptDeadline = .milliseconds(200)
+                configuration.attemptDeadline = .seconds(2)
                 try await withClient(configuration) { client in
                     let receipt = try await client.execute(.resume, on: Self.caseID)
                     #expect(receipt.version == 2)

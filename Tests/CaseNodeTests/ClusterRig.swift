@@ -58,7 +58,35 @@ final class ClusterRig: Sendable {
             for try await node in group { found.append(node) }
             return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
-        return ClusterRig(directory, nodes, founders, shards)
+        let rig = ClusterRig(directory, nodes, founders, shards)
+        try await rig.settle()
+        return rig
+    }
+
+    /// Waits until every node has links to all others, knows where clients find them, and names the leaders of its
+    /// groups, the same ones as the others. A quorum is enough to serve, so a node may be asked before.
+    private func settle() async throws {
+        let token = try adminToken()
+        let addresses = nodes.map { $0.node.address }
+        while true {
+            var leaders: [UInt32: Set<UInt64>] = [:]
+            var isSettled = true
+            for index in nodes.indices {
+                do {
+                    let status = try await status(index, token)
+                    isSettled =
+                        isSettled && status.nodes.allSatisfy(\.alive)
+                        && status.nodes.map(\.address) == addresses
+                    let own = status.groups.filter { $0.voters.contains(UInt64(index + 1)) }
+                    for group in own { leaders[group.group, default: []].insert(group.leader) }
+                } catch let refused as Refused
+                    where [.unavailable, .unauthenticated].contains(refused.code)
+                {
+                    isSettled = false
+                }
+            }
+            if isSettled, leaders.values.allSatisfy({ $0.count == 1 && $0 != [0] }) { return }
+        }
     }
 
     private let members: [InitialMember]

@@ -42,7 +42,10 @@ import Testing
         #expect(exported == Set(MetricFamily.all.map(\.name)))
         // Counts show what is committed; a leader's transaction may stay open for a moment.
         var pages = try await rig.nodes.asyncMap { try await Self.page(of: $0.node) }
-        while pages.reduce(0, { $0 + $1.sum("casecluster_cases") }) < 12 {
+        // And who leads may change between two nodes' pages.
+        while pages.reduce(0, { $0 + $1.sum("casecluster_cases") }) < 12
+            || pages.reduce(0, { $0 + $1.sum("casecluster_group_is_leader") }) != 3
+        {
             pages = try await rig.nodes.asyncMap { try await Self.page(of: $0.node) }
         }
         #expect(pages.reduce(0) { $0 + $1.sum("casecluster_cases") } == 12)

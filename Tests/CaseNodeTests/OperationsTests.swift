@@ -22,6 +22,8 @@ import Testing
         let directory = try TemporaryDirectory()
         let running = try await RunningNode.start(directory.path)
         #expect(try await get("/livez", running.node) == .init(status: 200, text: "alive\n"))
+        // It listens while its shards still elect themselves.
+        while try await get("/readyz", running.node).status != 200 {}
         #expect(try await get("/readyz", running.node) == .init(status: 200, text: "ready\n"))
         #expect(try await get("/elsewhere", running.node).status == 404)
         try await running.stop()

@@ -135,14 +135,16 @@ package final class NodeProcess: Sendable {
         }
     }
 
-    /// A client with a token.
+    /// A client with a token. There is no other node to turn to, so it does not give an attempt up early: a second
+    /// one would find what the first had done.
     package func client(token: String, deadline: Duration = .seconds(20)) throws -> CaseClient {
         try CaseClient(
             CaseClientConfiguration(
                 endpoints: [CaseEndpoint(host: options.host, port: options.port)],
                 security: options.hasTLS ? .tls(roots: options.authorityPath) : .plaintext,
                 token: token,
-                deadline: deadline
+                deadline: deadline,
+                attemptDeadline: deadline
             )
         )
     }

@@ -30,7 +30,7 @@ struct GracefulRestartTests {
         ) { token in
             try nodes.client(
                 token: token,
-                deadline: .seconds(2),
+                deadline: Self.gapMax == nil ? .seconds(20) : .seconds(2),
                 retry: CaseRetryPolicy(attemptsMax: 3)
             )
         }
