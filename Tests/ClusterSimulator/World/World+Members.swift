@@ -32,12 +32,12 @@ extension World {
 
     /// Now and then: a step towards another membership, or another leader.
     func changeSomething() {
-        let group = pick(groups)
+        let group = options.movesCoordinator ? .system : pick(groups)
         guard let leader = leader(of: group) else { return }
         let configuration = leader.status.configuration
         guard !configuration.isJoint else { return }
         let voters = configuration.voters.incoming.voters
-        if chance(30) {
+        if options.movesCoordinator || chance(30) {
             coverage[.leadershipTransferred] += 1
             return leader.transfer(to: pick(voters))
         }

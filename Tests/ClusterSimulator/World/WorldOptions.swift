@@ -87,6 +87,8 @@ public struct WorldOptions: Sendable {
     var ownerLeaves = false
     /// Members are replaced, and leadership is handed over.
     var changeEvery: Int64 = 0
+    /// What is handed over is the coordinator's leadership, and nothing else changes.
+    var movesCoordinator = false
     /// Nodes that are there to be put in somebody's place.
     var spares = 0
     /// Members go and come two at a time, and lose sight of each other while they do: what one half of a joint
@@ -169,13 +171,7 @@ public struct WorldOptions: Sendable {
             hasWatchers = true
             network.calm()
         case 20..<36, 89..<93:
-            // A replica that lags, rounds that must be repeated, and many who look at one case by way of any node: what
-            // a read misses shows. The figures are those that found the most such reads in a minute.
-            keepNothing()
-            (slowMachineFactor, network.dropPerMille) = (10, 300)
-            (syncTime, thinkTime, hotCases) = (100...1_000, 10_000, 1)
-            (readBackPercent, readAnywherePercent, hasWatchers) = (60, 100, true)
-            clients = 7
+            haveManyLook()
             alignsHeartbeats = chance(50)
         case 93..<100:
             keepNothing()
@@ -203,8 +199,26 @@ public struct WorldOptions: Sendable {
         case 0, 9, 16, 27:
             // Batches of the log that were half written.
             (crashEvery, cutsLogWrites, busyTime) = (1_000_000, true, max(busyTime, 15_000_000))
+        case 2, 15, 29:
+            // A coordinator has much under way when the next one begins: it looks at every shard first.
+            keepNothing()
+            (changeEvery, movesCoordinator, shards) = (500_000, true, 3)
+            (network.dropPerMille, network.duplicatePerMille) = (0, 200)
+            (network.delayPerMille, network.longDelay) = (200, 1_000_000)
+            slowMachineFactor = 1
+        case 4, 14, 17, 31: haveManyLook()
         default: break
         }
+    }
+
+    /// A replica that lags, rounds that must be repeated, and many who look at one case by way of any node: what a read
+    /// misses shows. The figures are those that found the most such reads in a minute.
+    private mutating func haveManyLook() {
+        keepNothing()
+        (slowMachineFactor, network.dropPerMille) = (10, 300)
+        (syncTime, thinkTime, hotCases) = (100...1_000, 10_000, 1)
+        (readBackPercent, readAnywherePercent, hasWatchers) = (60, 100, true)
+        clients = 7
     }
 
     /// Takes out whatever was drawn but for the network's faults and a slow machine.
